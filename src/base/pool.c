@@ -1,0 +1,236 @@
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+enum { DEFAULT_MEMORY_BYTES = 384 << 20 };
+
+enum node_state { NODE_WAITING, NODE_RUNNING, NODE_ENDED };
+
+struct node {
+	struct pool_task task;
+	size_t *after;
+	enum node_state state;
+	enum pool_outcome outcome;
+	struct error *error;
+};
+
+struct pool {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned jobs, running;
+	uint64_t memory_bytes, memory_used;
+	ARRAY(struct node) nodes;
+	size_t first_waiting; /* all before it have ended or run */
+};
+
+static atomic_bool cancelled;
+
+void pool_cancel(void)
+{
+	atomic_store(&cancelled, true);
+}
+
+bool pool_is_cancelled(void)
+{
+	return atomic_load(&cancelled);
+}
+
+int pool_check_cancelled(struct error **err)
+{
+	if (!pool_is_cancelled())
+		return 0;
+	return err_make(err, ERR_CANCELLED, "interrupted");
+}
+
+unsigned pool_core_count(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) < 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+struct pool *pool_new(unsigned jobs, uint64_t memory_bytes)
+{
+	struct pool *pool = mem_zalloc(1, sizeof *pool);
+
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->changed, NULL);
+	pool->jobs = jobs ? jobs : pool_core_count();
+	pool->memory_bytes = memory_bytes ? memory_bytes : DEFAULT_MEMORY_BYTES;
+	return pool;
+}
+
+void pool_free(struct pool *pool)
+{
+	if (!pool)
+		return;
+	array_each (struct node, node, &pool->nodes) {
+		free(node->after);
+		err_free(node->error);
+	}
+	array_release(&pool->nodes);
+	pthread_cond_destroy(&pool->changed);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+size_t pool_add(struct pool *pool, const struct pool_task *task)
+{
+	struct node node = {.task = *task, .outcome = POOL_SKIPPED};
+
+	if (task->after_count) {
+		node.after = mem_alloc(task->after_count * sizeof *node.after);
+		memcpy(node.after, task->after,
+		       task->after_count * sizeof *node.after);
+		node.task.after = node.after;
+	}
+	array_push(&pool->nodes, node);
+	return pool->nodes.n - 1;
+}
+
+enum readiness { WAIT, READY, HOPELESS };
+
+static enum readiness node_readiness(const struct pool *pool,
+				     const struct node *node)
+{
+	enum readiness readiness = READY;
+
+	if (pool_is_cancelled())
+		return HOPELESS;
+	for (size_t i = 0; i < node->task.after_count; i++) {
+		const struct node *before = &pool->nodes.p[node->after[i]];
+
+		if (before->state != NODE_ENDED)
+			readiness = WAIT;
+		else if (before->outcome != POOL_DONE)
+			return HOPELESS;
+	}
+	return readiness;
+}
+
+static bool fits(const struct pool *pool, const struct node *node)
+{
+	return pool->memory_used == 0 ||
+	       pool->memory_used + node->task.memory_bytes <=
+		       pool->memory_bytes;
+}
+
+/* The waiting task to start now, or NULL. Ends those that cannot run any more
+ * on the way. *waiting tells whether any is left. */
+static struct node *choose(struct pool *pool, bool *waiting)
+{
+	struct node *best = NULL;
+
+	*waiting = false;
+	while (pool->first_waiting < pool->nodes.n &&
+	       pool->nodes.p[pool->first_waiting].state != NODE_WAITING)
+		pool->first_waiting++;
+	/* Tasks depend on earlier ones only, so one pass settles them all. */
+	for (size_t i = pool->first_waiting; i < pool->nodes.n; i++) {
+		struct node *node = &pool->nodes.p[i];
+
+		if (node->state != NODE_WAITING)
+			continue;
+		enum readiness readiness = node_readiness(pool, node);
+
+		if (readiness == HOPELESS) {
+			node->state = NODE_ENDED;
+			continue;
+		}
+		*waiting = true;
+		if (readiness == READY && fits(pool, node) &&
+		    (!best || node->task.weight > best->task.weight))
+			best = node;
+	}
+	return best;
+}
+
+static void run_node(struct pool *pool, struct node *node)
+{
+	struct error *error = NULL;
+
+	node->state = NODE_RUNNING;
+	pool->running++;
+	pool->memory_used += node->task.memory_bytes;
+	pthread_mutex_unlock(&pool->lock);
+	int result = node->task.run(node->task.argument, &error);
+
+	pthread_mutex_lock(&pool->lock);
+	pool->running--;
+	pool->memory_used -= node->task.memory_bytes;
+	node->state = NODE_ENDED;
+	node->outcome = result == 0 ? POOL_DONE : POOL_FAILED;
+	node->error = error;
+	pthread_cond_broadcast(&pool->changed);
+}
+
+static void *work(void *argument)
+{
+	struct pool *pool = argument;
+	bool waiting = true;
+
+	pthread_mutex_lock(&pool->lock);
+	while (waiting) {
+		struct node *node = choose(pool, &waiting);
+
+		if (node)
+			run_node(pool, node);
+		else if (waiting)
+			pthread_cond_wait(&pool->changed, &pool->lock);
+	}
+	pthread_cond_broadcast(&pool->changed);
+	pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}
+
+/* Signals are for the main thread: its handler calls pool_cancel(). */
+static void start_threads(struct pool *pool, pthread_t *threads)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (unsigned i = 0; i < pool->jobs; i++)
+		if (pthread_create(&threads[i], NULL, work, pool))
+			abort();
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+int pool_run(struct pool *pool)
+{
+	auto_free pthread_t *threads = mem_zalloc(pool->jobs, sizeof *threads);
+
+	start_threads(pool, threads);
+	for (unsigned i = 0; i < pool->jobs; i++)
+		pthread_join(threads[i], NULL);
+	array_each (struct node, node, &pool->nodes)
+		if (node->outcome != POOL_DONE)
+			return -1;
+	return 0;
+}
+
+enum pool_outcome pool_outcome(const struct pool *pool, size_t task)
+{
+	return pool->nodes.p[task].outcome;
+}
+
+const struct error *pool_error(const struct pool *pool, size_t task)
+{
+	return pool->nodes.p[task].error;
+}
+
+unsigned pool_jobs(const struct pool *pool)
+{
+	return pool->jobs;
+}

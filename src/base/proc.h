@@ -1,0 +1,60 @@
+/* proc: other programs, run with a bound on time and output.
+ *
+ * Children get only the environment they are given, are reaped by pidfd, and
+ * die with slipway.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+struct error;
+
+struct proc_options {
+	const char *const
+		*argv;		/* argv[0] is looked up in PATH; ends in NULL */
+	const char *const *env; /* NULL: slipway's own */
+	const char *folder;	/* working folder; NULL: slipway's own */
+	struct str input;	/* for its stdin */
+	size_t max_output_bytes; /* of stdout, and of stderr; 0: 64 MiB */
+	uint64_t timeout_ms;	 /* 0: none */
+};
+
+struct proc_result {
+	int status; /* exit status, or 128 + signal */
+	struct buf output;
+	struct buf errors;
+};
+
+void proc_result_release(struct proc_result *result);
+#define auto_proc_result __attribute__((cleanup(proc_result_release)))
+#define PROC_RESULT_EMPTY                                                      \
+	{                                                                      \
+		0, BUF_EMPTY, BUF_EMPTY                                        \
+	}
+
+/* Runs to the end. 0 whatever the exit status; -1 (ERR_ENV) where it cannot be
+ * started, runs into its bounds, or the process is cancelled (pool.h). */
+int proc_run(const struct proc_options *options, struct proc_result *result,
+	     struct error **err);
+
+/* A long-lived worker with pipes to its stdin and from its stdout; its stderr
+ * is slipway's. A child dies with the thread that started it, so start workers
+ * from one that outlives them. */
+struct proc_worker {
+	pid_t pid;
+	int to, from; /* pipe ends; -1 once closed */
+};
+
+int proc_start(const struct proc_options *options, struct proc_worker *worker,
+	       struct error **err);
+
+/* Closes the pipes and reaps; kills what does not end within a second. */
+void proc_stop(struct proc_worker *worker);
+
+/* Path of a program in PATH (heap, the caller frees), or NULL. */
+char *proc_find(const char *name);
