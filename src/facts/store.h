@@ -1,0 +1,278 @@
+/* store: what slipway has made and fetched, on disk, shared by all fleets.
+ *
+ * Knows: blobs, the image index, small cached results, downloads, unpacked
+ * trees, temporary files, locks. Does not know: what is in a blob (but for the
+ * manifests that it checks before it lists an image), where downloads come
+ * from, or what a key stands for.
+ *
+ *   oci-layout, index.json, blobs/sha256/HEX     an OCI image layout
+ *   slipway.db                                   SQLite: cached results
+ *   slipway.lock, index.lock                     flock(2) only, empty
+ *   files/sha256/HEX, files/partial/HEX          downloads, and begun ones
+ *   trees/HEX/                                   unpacked, by key
+ *   tmp/                                         flocked while in use
+ *
+ * Source: OCI image-spec v1.1, image-layout.md, image-index.md, descriptor.md.
+ *
+ * A blob, download or tree has its final name only when it is complete: it is
+ * written under tmp/ (or partial/), synced, renamed. Folder entries are synced
+ * in batches: before any record that names a blob, not after every blob. So a
+ * crash or a power cut at any point leaves a usable store; what was under tmp/
+ * is removed by the next process that opens it. index.json lists only images
+ * whose blobs are all present. Any number of processes may use a store at
+ * once; all functions but store_open and store_close may be called from any
+ * thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+struct error;
+struct store;
+
+/* Largest value of store_action_put. */
+enum { STORE_ACTION_MAX_BYTES = 16 << 20 };
+
+/* Where the store is without --store: SLIPWAY_STORE, else slipway below
+ * XDG_DATA_HOME, else ~/.local/share/slipway. Heap, the caller frees. NULL
+ * (ERR_ENV) where none of the three variables is set. */
+char *store_default_path(struct error **err);
+
+/* Opens the store at path (NULL: the default path) and makes what is missing.
+ * A folder that holds something else is refused (ERR_USAGE), and so is a store
+ * of a newer version (ERR_ENV), both before anything in it is touched. Removes
+ * what dead processes left under tmp/. Waits, with a line that says so, while
+ * another process holds it alone (store_lock_alone). */
+int store_open(const char *path, struct store **store, struct error **err);
+
+/* Writes nothing that was not committed before. NULL is fine. */
+void store_close(struct store *store);
+
+/* Absolute; borrowed. */
+const char *store_path(const struct store *store);
+
+/* Waits until no other process uses the store, and keeps others out until
+ * store_unlock_alone: for removing what others may be about to use. */
+int store_lock_alone(struct store *store, struct error **err);
+void store_unlock_alone(struct store *store);
+
+/* -- blobs: parts of images -- */
+
+/* A blob that is being written through fd. The temporary path is owned here. */
+struct store_writer {
+	int fd;
+	char *temporary;
+};
+#define STORE_WRITER_EMPTY                                                     \
+	{                                                                      \
+		-1, NULL                                                       \
+	}
+
+int store_begin(struct store *store, struct store_writer *writer,
+		struct error **err);
+
+/* Makes what was written the blob of this digest, which the caller computed
+ * from the same bytes. Ends the writer, also on failure. */
+int store_commit(struct store *store, struct store_writer *writer,
+		 const struct digest *digest, struct error **err);
+
+/* Drops what was written; fine on an ended or empty writer. */
+void store_abort(struct store_writer *writer);
+#define auto_store_writer __attribute__((cleanup(store_abort)))
+
+bool store_has(struct store *store, const struct digest *digest);
+
+/* Its size, or -1 (without an error) where the blob is absent. */
+int store_blob_size(struct store *store, const struct digest *digest,
+		    uint64_t *size_bytes);
+
+/* Where the blob is or would be. Heap, the caller frees. */
+char *store_blob_path(struct store *store, const struct digest *digest);
+
+/* A small blob's bytes, appended to out and checked against the digest. An
+ * absent, larger or damaged blob is an error (ERR_ENV). */
+int store_read(struct store *store, const struct digest *digest,
+	       size_t max_bytes, struct buf *out, struct error **err);
+
+/* A blob of these bytes. digest may be NULL. */
+int store_put_bytes(struct store *store, struct str bytes,
+		    struct digest *digest, struct error **err);
+
+/* -- cached results: key to small value, independent of any blob -- */
+
+/* True and the value appended, where the key is known. A database that cannot
+ * be read counts as "not known": it is a cache. */
+bool store_action_get(struct store *store, const struct digest *key,
+		      struct buf *value);
+
+/* Remembers value (any bytes, often JSON) until the store is cleaned; replaces
+ * an older one. Blobs committed before are durable before it is. */
+int store_action_put(struct store *store, const struct digest *key,
+		     struct str value, struct error **err);
+
+/* -- downloads: wheels, .debs, and what else is not part of an image -- */
+
+/* Where the download is or would be. Heap, the caller frees. */
+char *store_download_path(struct store *store, const struct digest *digest);
+bool store_download_has(struct store *store, const struct digest *digest);
+
+/* A download that is being written, at its end, through fd. */
+struct store_partial {
+	int fd;
+	char *path;
+	struct digest digest;
+	uint64_t size_bytes; /* what an earlier attempt left */
+};
+#define STORE_PARTIAL_EMPTY                                                    \
+	{                                                                      \
+		-1, NULL, {{0}}, 0                                             \
+	}
+
+enum store_kind { STORE_DOWNLOAD, STORE_BLOB };
+
+/* Opens the partial file of a digest for this caller alone; waits while
+ * another thread or process has it (interrupted by Ctrl-C). 1 where the
+ * finished file of that kind is there, with no partial opened; 0 with a
+ * partial; -1 on error. */
+int store_partial_begin(struct store *store, const struct digest *digest,
+			enum store_kind kind, struct store_partial *partial,
+			struct error **err);
+
+/* Publishes it; the caller has checked that its bytes have the digest. Ends
+ * the partial, also on failure. */
+int store_partial_commit(struct store *store, struct store_partial *partial,
+			 enum store_kind kind, struct error **err);
+
+/* Ends it and keeps what is there, to be resumed later. */
+void store_partial_release(struct store_partial *partial);
+#define auto_store_partial __attribute__((cleanup(store_partial_release)))
+
+/* -- trees: unpacked bases -- */
+
+struct store_tree {
+	char *folder; /* to fill; owned here */
+	int lock_fd;
+};
+#define STORE_TREE_EMPTY                                                       \
+	{                                                                      \
+		NULL, -1                                                       \
+	}
+
+/* A new empty folder in the store. */
+int store_tree_begin(struct store *store, struct store_tree *tree,
+		     struct error **err);
+
+/* Makes the folder the tree of key; where another process was faster, its tree
+ * stays. Ends the tree, also on failure. */
+int store_tree_commit(struct store *store, struct store_tree *tree,
+		      const struct digest *key, struct error **err);
+
+/* Removes the folder; fine on an ended or empty tree. Also for a folder that
+ * was only needed for a while. */
+void store_tree_abort(struct store_tree *tree);
+#define auto_store_tree __attribute__((cleanup(store_tree_abort)))
+
+/* The folder of key's tree (heap, the caller frees), or NULL. */
+char *store_tree_path(struct store *store, const struct digest *key);
+
+/* -- images: the entries of index.json -- */
+
+struct store_annotation {
+	struct str key, value;
+};
+
+/* A manifest or index, described. All borrowed. */
+struct store_image {
+	struct str reference;  /* org.opencontainers.image.ref.name */
+	struct str media_type; /* empty: an OCI image manifest */
+	struct digest digest;
+	uint64_t size_bytes;
+	struct str os, architecture, variant; /* empty: left out */
+	const struct store_annotation *annotations;
+	size_t annotation_count;
+};
+
+/* Lists these images under their references, in place of what had the same
+ * reference before; other entries stay. An image with an absent blob is an
+ * error (ERR_ENV) and leaves the index as it was. One durable write for all;
+ * none where nothing changes. */
+int store_images_put(struct store *store, const struct store_image *images,
+		     size_t count, struct error **err);
+
+/* Takes references off the index; unknown ones are fine. Blobs stay. */
+int store_images_remove(struct store *store, const struct str *references,
+			size_t count, struct error **err);
+
+struct store_image_list {
+	struct store_image *p;
+	size_t n, capacity;
+	struct arena arena; /* what the images borrow */
+};
+#define STORE_IMAGE_LIST_EMPTY                                                 \
+	{                                                                      \
+		NULL, 0, 0, ARENA_EMPTY                                        \
+	}
+void store_image_list_release(struct store_image_list *list);
+#define auto_store_image_list __attribute__((cleanup(store_image_list_release)))
+
+/* All images of the index, by reference, then digest. */
+int store_images(struct store *store, struct store_image_list *list,
+		 struct error **err);
+
+/* -- upkeep -- */
+
+/* One thing that is wrong. */
+struct store_problem {
+	char *path; /* relative to the store */
+	char *what; /* "its bytes have sha256:... now" */
+	bool removed;
+};
+
+struct store_report {
+	uint64_t blobs, downloads, trees, images; /* looked at */
+	uint64_t bytes;				  /* rehashed */
+	struct {
+		struct store_problem *p;
+		size_t n, capacity;
+	} problems; /* by path */
+};
+#define STORE_REPORT_EMPTY                                                     \
+	{                                                                      \
+		0, 0, 0, 0, 0,                                                 \
+		{                                                              \
+			NULL, 0, 0                                             \
+		}                                                              \
+	}
+void store_report_release(struct store_report *report);
+#define auto_store_report __attribute__((cleanup(store_report_release)))
+
+/* Rehashes every blob, download and tree, checks that the images of the index
+ * are whole and that the database is sound. With remove, takes what is broken
+ * out of the store, and images that need it off the index, so that the next
+ * build makes them anew. 0 also where there are problems; -1 where it could
+ * not look. jobs threads (0: one per core). */
+int store_verify(struct store *store, bool remove, unsigned jobs,
+		 struct store_report *report, struct error **err);
+
+struct store_amount {
+	uint64_t count, bytes;
+};
+
+struct store_usage {
+	struct store_amount blobs;	 /* all */
+	struct store_amount image_blobs; /* of these: what the index needs */
+	struct store_amount downloads, partial, trees, temporary;
+	struct store_amount database; /* with its log */
+};
+
+/* How much each kind takes, by file size (a file with several names once). */
+int store_du(struct store *store, struct store_usage *usage,
+	     struct error **err);
