@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -41,6 +42,20 @@ char *proc_find(const char *name)
 	return NULL;
 }
 
+/* A bound above the hard limit of this process is cut to it. */
+static int limit_apply(const struct proc_limit *limit)
+{
+	struct rlimit old;
+
+	if (getrlimit((__rlimit_resource_t)limit->resource, &old) < 0)
+		return -1;
+	struct rlimit new = {limit->bound, limit->bound};
+
+	if (new.rlim_max > old.rlim_max)
+		new.rlim_cur = new.rlim_max = old.rlim_max;
+	return setrlimit((__rlimit_resource_t)limit->resource, &new);
+}
+
 /* In the child: never returns. */
 static _Noreturn void run_child(const struct proc_options *options,
 				const char *program, const int fds[3])
@@ -59,6 +74,14 @@ static _Noreturn void run_child(const struct proc_options *options,
 	}
 	if (options->folder && chdir(options->folder) < 0)
 		_exit(126);
+	for (size_t i = 0; i < options->limit_count; i++) {
+		const struct proc_limit *limit = &options->limits[i];
+
+		if (limit_apply(limit))
+			_exit(126);
+	}
+	if (options->prepare && options->prepare(options->prepare_argument))
+		_exit(125);
 	execve(program, (char *const *)(uintptr_t)options->argv,
 	       options->env ? (char *const *)(uintptr_t)options->env : environ);
 	_exit(errno == ENOENT ? 127 : 126);
@@ -75,6 +98,7 @@ static pid_t start(const struct proc_options *options, const int fds[3],
 			 options->argv[0]);
 		return -1;
 	}
+	signal(SIGPIPE, SIG_IGN);
 	pid_t pid = fork();
 
 	if (pid == 0)
@@ -207,6 +231,7 @@ int proc_run(const struct proc_options *options, struct proc_result *result,
 	if (problem)
 		kill(pid, SIGKILL);
 	result->status = wait_status(pid);
+	result->ended_early = problem;
 	if (problem)
 		return err_make(err, ERR_ENV, "'%s' %s and was ended",
 				options->argv[0], problem);
@@ -225,7 +250,11 @@ int proc_start(const struct proc_options *options, struct proc_worker *worker,
 		close_all(in, 2);
 		return err_sys(err, "cannot make a pipe");
 	}
-	int theirs[3] = {in[0], out[1], STDERR_FILENO};
+	auto_close int nowhere =
+		options->discard_errors
+			? open("/dev/null", O_WRONLY | O_CLOEXEC)
+			: -1;
+	int theirs[3] = {in[0], out[1], nowhere >= 0 ? nowhere : STDERR_FILENO};
 
 	worker->pid = start(options, theirs, err);
 	close(in[0]);

@@ -1,10 +1,12 @@
 /* proc: other programs, run with a bound on time and output.
  *
  * Children get only the environment they are given, are reaped by pidfd, and
- * die with slipway.
+ * die with slipway. From the first start on SIGPIPE is ignored, so that a child
+ * that ends early does not end slipway.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +16,12 @@
 
 struct error;
 
+/* A resource of setrlimit(2): its soft and hard bound. */
+struct proc_limit {
+	int resource;
+	uint64_t bound;
+};
+
 struct proc_options {
 	const char *const
 		*argv;		/* argv[0] is looked up in PATH; ends in NULL */
@@ -22,19 +30,28 @@ struct proc_options {
 	struct str input;	/* for its stdin */
 	size_t max_output_bytes; /* of stdout, and of stderr; 0: 64 MiB */
 	uint64_t timeout_ms;	 /* 0: none */
+	const struct proc_limit *limits; /* set in the child */
+	size_t limit_count;
+	bool discard_errors; /* a worker's stderr goes nowhere */
+	/* Called in the child just before the program is started; only
+	 * async-signal-safe calls. Other than 0 ends the child with 125. */
+	int (*prepare)(void *argument);
+	void *prepare_argument;
 };
 
 struct proc_result {
 	int status; /* exit status, or 128 + signal */
 	struct buf output;
 	struct buf errors;
+	const char *ended_early; /* "took too long", "printed too much"; NULL
+				  * where it ended by itself */
 };
 
 void proc_result_release(struct proc_result *result);
 #define auto_proc_result __attribute__((cleanup(proc_result_release)))
 #define PROC_RESULT_EMPTY                                                      \
 	{                                                                      \
-		0, BUF_EMPTY, BUF_EMPTY                                        \
+		0, BUF_EMPTY, BUF_EMPTY, NULL                                  \
 	}
 
 /* Runs to the end. 0 whatever the exit status; -1 (ERR_ENV) where it cannot be
@@ -43,8 +60,8 @@ int proc_run(const struct proc_options *options, struct proc_result *result,
 	     struct error **err);
 
 /* A long-lived worker with pipes to its stdin and from its stdout; its stderr
- * is slipway's. A child dies with the thread that started it, so start workers
- * from one that outlives them. */
+ * is slipway's where it is not discarded. A child dies with the thread that
+ * started it, so start workers from one that outlives them. */
 struct proc_worker {
 	pid_t pid;
 	int to, from; /* pipe ends; -1 once closed */
