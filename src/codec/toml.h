@@ -58,11 +58,10 @@ struct toml_value {
 			size_t n;
 		} table;
 	};
-	struct toml_private *private; /* the reader's own */
 };
 
 struct toml_member {
-	struct str key; /* not empty of NUL: a NUL stands behind it too */
+	struct str key; /* may be empty; a NUL stands behind it */
 	struct toml_value *value;
 };
 
