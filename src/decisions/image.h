@@ -1,0 +1,61 @@
+/* image: the OCI documents of one service on one machine.
+ *
+ * Knows: which environment, user, entrypoint, ports and health check follow
+ * from the manifest. Does not know: how layers are made or where they are.
+ * Values in, values out; the same input gives the same bytes.
+ *
+ * Source: OCI image-spec v1.1, config.md, manifest.md, annotations.md; the
+ * Docker Image Specification v1.2 for Healthcheck.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "facts/manifest.h"
+
+/* Where things are in every image. */
+#define IMAGE_VENV   "/opt/venv"
+#define IMAGE_APP    "/app"
+#define IMAGE_PYTHON IMAGE_VENV "/bin/python"
+
+struct image_layer {
+	struct digest digest, diff_id;
+	uint64_t compressed_bytes;
+	struct str media_type;
+	struct str made_of; /* for `docker history`: "torch 2.4.1" */
+};
+
+struct image_input {
+	const struct manifest *manifest;
+	const struct manifest_instance *instance;
+	const struct image_layer *layers; /* lowest first */
+	size_t layer_count;
+	struct str base_name;	   /* annotation base.name; may be empty */
+	struct digest base_digest; /* zero: none */
+	int64_t created_s;	   /* SOURCE_DATE_EPOCH or 0 */
+};
+
+/* Appends the config document. */
+void image_config(const struct image_input *input, struct buf *out);
+
+/* Appends the manifest document that names the config. */
+void image_manifest(const struct image_input *input, struct str config,
+		    struct buf *out);
+
+/* "registry/name:tag" of an instance: the repository is the service's name in
+ * lower case; the tag is the manifest's template with {version} {python}
+ * {track} {os} {machine} {git} {date} replaced. What a tag may not have becomes
+ * '-'. */
+struct image_words {
+	struct str python; /* "311" */
+	struct str os;	   /* "bookworm" */
+	struct str git;	   /* short commit, or "nogit" */
+	struct str date;   /* "20260131" */
+};
+void image_reference(const struct manifest *manifest,
+		     const struct manifest_instance *instance,
+		     const struct image_words *words, struct buf *out);
