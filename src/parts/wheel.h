@@ -1,0 +1,129 @@
+/* wheel: what pip would install from a wheel, added to a layer by splicing.
+ *
+ * Knows: the wheel's own files (WHEEL, METADATA, RECORD, entry_points.txt),
+ * where each member is installed, which files are generated. Does not know:
+ * the store, the network, how bytecode is made, what else is in the image.
+ *
+ * Source: packaging.python.org specifications "Binary distribution format",
+ * "Recording installed packages", "Entry points"; pip's tree in a venv is the
+ * oracle (tests/e2e/test_wheel_layer.py).
+ *
+ * Differs from pip on purpose: INSTALLER says slipway; there is no REQUESTED
+ * and no direct_url.json; shebangs are "#!ROOT/bin/python"; a __pycache__ in
+ * the wheel is left out; a member whose bytes are not those of RECORD is
+ * refused; RECORD comes last in the layer, since it lists the bytecode too.
+ *
+ * Order in the layer: members and generated files bytewise by installed path,
+ * each source followed by its bytecode, then RECORD.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "codec/zip.h"
+
+struct error;
+struct buf;
+struct layer;
+struct wheel;
+
+struct wheel_options {
+	const char *path; /* the file */
+	/* NAME-VERSION(-BUILD)?-PYTHON-ABI-PLATFORM.whl; NULL: path's last
+	 * part */
+	const char *file_name;
+	/* From the lock; the whole file is read and hashed. NULL where this
+	 * process has hashed the same file itself. */
+	const struct digest *sha256;
+	const char *root; /* "/opt/venv"; at most 100 bytes, no space */
+	unsigned python_major, python_minor;
+	/* Reason from the manifest why this wheel's RECORD may disagree with
+	 * its members, or NULL: then a disagreement is an error. */
+	const char *record_exception;
+};
+
+/* A file that the wheel puts into the image. */
+struct wheel_file {
+	struct str path; /* in the image, without the first '/' */
+	uint32_t mode;	 /* 0644 or 0755 */
+	uint64_t size_bytes;
+	struct digest digest;		 /* SHA-256 of its bytes */
+	const struct zip_member *member; /* NULL: generated, see bytes */
+	struct str bytes;
+	bool is_python; /* a .py that pip would compile */
+};
+
+/* Opens and checks a wheel; all that can be known without reading the large
+ * members is checked here. ERR_FLEET where the wheel is not what it should be
+ * (the message names the wheel), ERR_ENV where it cannot be read. */
+int wheel_open(const struct wheel_options *options, struct wheel **wheel,
+	       struct error **err);
+void wheel_free(struct wheel *wheel);
+void wheel_free_pointer(struct wheel **wheel);
+#define auto_wheel __attribute__((cleanup(wheel_free_pointer)))
+
+/* Borrowed from the wheel. name and version are as METADATA spells them. */
+struct str wheel_name(const struct wheel *wheel);
+struct str wheel_version(const struct wheel *wheel);
+struct str wheel_metadata(const struct wheel *wheel); /* text of METADATA */
+struct str wheel_file_name(const struct wheel *wheel);
+const struct wheel_file *wheel_files(const struct wheel *wheel, size_t *count);
+
+/* Which distribution put which bytes where: the paths of one image, or of one
+ * branch of the layer tree. */
+struct wheel_paths {
+	struct map map; /* path to struct wheel_owner */
+	struct arena arena;
+};
+
+struct wheel_owner {
+	struct digest digest;
+	uint32_t mode;
+	struct str distribution; /* "torch 2.4.1" */
+};
+
+#define WHEEL_PATHS_EMPTY                                                      \
+	{                                                                      \
+		MAP_EMPTY, ARENA_EMPTY                                         \
+	}
+void wheel_paths_release(struct wheel_paths *paths);
+#define auto_wheel_paths __attribute__((cleanup(wheel_paths_release)))
+
+/* Adds the wheel's paths. A path that is there with the same bytes and mode is
+ * fine; with others it is ERR_FLEET, naming both distributions, and paths is
+ * as it was. */
+int wheel_claim(const struct wheel *wheel, struct wheel_paths *paths,
+		struct error **err);
+
+/* Makes bytecode. source is the file's bytes with that digest, path where it
+ * will be in the image, with the first '/'. Returns 1 and the .pyc in out, 0
+ * where it does not compile (then the image has none, as with pip), or -1. */
+typedef int wheel_compile(void *context, struct str source,
+			  const struct digest *digest, struct str path,
+			  struct buf *out, struct error **err);
+
+struct wheel_add_options {
+	struct wheel_paths *paths; /* what is there already; NULL: nothing */
+	wheel_compile *compile;	   /* NULL: no bytecode */
+	void *compile_context;
+	/* Called with raw bytes written, for progress; NULL: not. */
+	void (*progress)(void *context, uint64_t bytes);
+	void *progress_context;
+};
+
+/* Adds the wheel's files to a layer, except those that paths holds already,
+ * and claims its paths. Every member's CRC and RECORD hash are checked on the
+ * way: after an error the layer must not be published. Memory does not grow
+ * with the wheel; a .py is held whole while it compiles. */
+int wheel_add_to_layer(struct wheel *wheel, struct layer *layer,
+		       const struct wheel_add_options *options,
+		       struct error **err);
+
+/* For keys: changes whenever the files or bytes made from a wheel do. */
+const char *wheel_installer_version(void);
