@@ -87,6 +87,15 @@ int pyc_compile(struct pyc_pool *pool, struct str source, struct str file_name,
 		enum pyc_mode mode, struct buf *out, enum pyc_verdict *verdict,
 		struct pyc_problem *problem, struct error **err);
 
+/* How those who write layers ask for bytecode, so that they need not know where
+ * it comes from. source is the file's bytes, digest theirs (NULL: the callee
+ * computes it), path where the file will be in the image, with the first '/'.
+ * 1 and the .pyc appended to out, 0 where it does not compile (then the image
+ * has none, as with pip), or -1. Any thread may call it. */
+typedef int pyc_function(void *context, struct str source,
+			 const struct digest *digest, struct str path,
+			 struct buf *out, struct error **err);
+
 /* The key under which a result of pyc_compile() may be kept for ever.
  * python_id fixes the build of the interpreter, as the digest of its package
  * or of its base does; finding a key starts nothing. */

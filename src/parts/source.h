@@ -17,8 +17,10 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "parts/pyc.h"
 
 struct error;
+struct layer;
 
 struct source_file {
 	struct str path; /* relative to the root, '/' between parts */
@@ -60,3 +62,23 @@ size_t source_tree_below(const struct source_tree *tree, struct str prefix);
 /* The content (appended), at most 64 MiB; opened below root_fd. */
 int source_read(const struct source_tree *tree, const struct source_file *file,
 		struct buf *out, struct error **err);
+
+/* A service's part of the tree as a layer below /app. */
+struct source_layer_input {
+	const struct source_tree *tree;
+	const size_t *files; /* numbers in the tree, sorted */
+	size_t file_count;
+	const struct str *write; /* absolute folders of the image that the
+				  * service's user may write */
+	size_t write_count;
+	uint32_t uid, gid;     /* who owns them; all else is root's */
+	const char *cache_tag; /* "cpython-311" */
+	pyc_function *compile; /* NULL: no bytecode */
+	void *compile_context;
+};
+
+/* Adds the files, their bytecode and the writable folders, bytewise by path. A
+ * file that changed since its digest was taken is not noticed here: the layer's
+ * key is taken from what source_read() gives. */
+int source_add_to_layer(const struct source_layer_input *input,
+			struct layer *layer, struct error **err);
