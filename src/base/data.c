@@ -1,0 +1,15 @@
+#include "base/data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/data_table.h"
+
+struct str data_get(const char *path)
+{
+	for (const struct data_file *file = data_table; file->path; file++)
+		if (strcmp(file->path, path) == 0)
+			return str_of((const char *)file->bytes, file->n);
+	fprintf(stderr, "slipway was built without data/%s\n", path);
+	abort();
+}
