@@ -122,8 +122,9 @@ static enum readiness node_readiness(const struct pool *pool,
 static bool fits(const struct pool *pool, const struct node *node)
 {
 	return pool->memory_used == 0 ||
-	       pool->memory_used + node->task.memory_bytes <=
-		       pool->memory_bytes;
+	       (pool->memory_used <= pool->memory_bytes &&
+		node->task.memory_bytes <=
+			pool->memory_bytes - pool->memory_used);
 }
 
 /* The waiting task to start now, or NULL. Ends those that cannot run any more
@@ -166,6 +167,12 @@ static void run_node(struct pool *pool, struct node *node)
 	pthread_mutex_unlock(&pool->lock);
 	int result = node->task.run(node->task.argument, &error);
 
+	if (result == 0) {
+		err_free(error);
+		error = NULL;
+	} else if (!error) {
+		err_make(&error, ERR_ENV, "a task failed without saying why");
+	}
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;
 	pool->memory_used -= node->task.memory_bytes;
