@@ -154,109 +154,155 @@ char *str_dup(struct str s)
 	return copy;
 }
 
-/* Length of the UTF-8 sequence at p (left bytes remain), or 0. */
-static size_t utf8_length(const unsigned char *p, size_t left)
+/* Length of the UTF-8 sequence at the start of s and its code point, or 0. */
+static size_t utf8_decode(struct str s, uint32_t *value)
 {
+	const unsigned char *p = (const unsigned char *)s.p;
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+
+	if (s.n == 0)
+		return 0;
 	size_t n = p[0] < 0x80		   ? 1
 		   : (p[0] & 0xe0) == 0xc0 ? 2
 		   : (p[0] & 0xf0) == 0xe0 ? 3
 		   : (p[0] & 0xf8) == 0xf0 ? 4
 					   : 0;
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 
-	if (n == 0 || n > left)
+	if (n == 0 || n > s.n)
 		return 0;
-	uint32_t value = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
-
+	*value = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
 	for (size_t i = 1; i < n; i++) {
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-		value = value << 6 | (p[i] & 0x3f);
+		*value = *value << 6 | (p[i] & 0x3f);
 	}
-	if (value < least[n] || value > 0x10ffff ||
-	    (value >= 0xd800 && value <= 0xdfff))
+	if (*value < least[n] || *value > 0x10ffff ||
+	    (*value >= 0xd800 && *value <= 0xdfff))
 		return 0;
 	return n;
 }
 
 bool str_is_utf8(struct str s)
 {
-	size_t at = 0;
+	uint32_t value;
 
-	while (at < s.n) {
-		size_t n =
-			utf8_length((const unsigned char *)s.p + at, s.n - at);
+	while (s.n) {
+		size_t n = utf8_decode(s, &value);
+
 		if (n == 0)
 			return false;
-		at += n;
+		s = str_slice(s, n, s.n);
 	}
 	return true;
 }
 
-/* Matches one [set] at the start of *pattern and steps over it. A set that is
- * not closed matches a literal '['. */
-static bool glob_set(struct str *pattern, char c)
+/* Takes one character off *s; a byte that is not UTF-8 stands for itself. */
+static uint32_t eat_character(struct str *s)
 {
-	size_t at = 1;
-	bool negated = at < pattern->n && pattern->p[at] == '!';
+	uint32_t value = 0;
+	size_t n = utf8_decode(*s, &value);
+
+	if (n == 0) {
+		value = 0x110000u + (unsigned char)s->p[0];
+		n = 1;
+	}
+	*s = str_slice(*s, n, s->n);
+	return value;
+}
+
+/* Matches one [set], whose '[' is eaten, and eats the rest of it. Where it is
+ * not closed, *pattern is as it was and the result that of a literal '['. */
+static bool glob_set(struct str *pattern, uint32_t c)
+{
+	struct str rest = *pattern;
+	bool negated = str_eat(&rest, STR("!")) || str_eat(&rest, STR("^"));
 	bool found = false;
 
-	at += negated;
-	for (size_t first = at; at < pattern->n; at++) {
-		if (pattern->p[at] == ']' && at > first) {
-			*pattern = str_slice(*pattern, at + 1, pattern->n);
+	for (bool first = true; rest.n; first = false) {
+		uint32_t low = eat_character(&rest), high = low;
+
+		if (low == ']' && !first) {
+			*pattern = rest;
 			return found != negated && c != '/';
 		}
-		char low = pattern->p[at], high = low;
-
-		if (at + 2 < pattern->n && pattern->p[at + 1] == '-' &&
-		    pattern->p[at + 2] != ']') {
-			high = pattern->p[at + 2];
-			at += 2;
+		if (rest.n >= 2 && rest.p[0] == '-' && rest.p[1] != ']') {
+			rest = str_slice(rest, 1, rest.n);
+			high = eat_character(&rest);
 		}
 		found |= c >= low && c <= high;
 	}
-	*pattern = str_slice(*pattern, 1, pattern->n);
 	return c == '[';
+}
+
+/* Matches one character of the text against what pattern begins with, which
+ * is no star, and eats both. */
+static bool glob_character(struct str *pattern, struct str *text)
+{
+	if (text->n == 0)
+		return false;
+	uint32_t wanted = eat_character(pattern);
+	uint32_t c = eat_character(text);
+
+	if (wanted == '[')
+		return glob_set(pattern, c);
+	return wanted == '?' ? c != '/' : c == wanted;
+}
+
+/* Where to go on after a mismatch: the star takes one more. No text is left
+ * where there is no star. */
+struct glob_retry {
+	struct str pattern; /* behind the star */
+	struct str text;    /* what the star has not taken */
+};
+
+/* One star takes more of the text; false where it cannot. "*" takes a
+ * character that is no slash, "**" any, and the one before a slash takes a
+ * folder as a whole. */
+static bool glob_extend(struct glob_retry *star, bool across, bool folders)
+{
+	if (!star->text.n || (!across && star->text.p[0] == '/'))
+		return false;
+	ptrdiff_t slash = folders ? str_find(star->text, '/') : 0;
+
+	if (slash < 0)
+		return false;
+	star->text = str_slice(star->text, (size_t)slash + 1, star->text.n);
+	return true;
 }
 
 bool str_glob(struct str pattern, struct str text)
 {
-	while (pattern.n) {
+	/* A star further right makes those before it final: what an earlier
+	 * one could take more, the later one can take as well. So one retry
+	 * of each kind is enough, and time is bounded by a product. */
+	struct glob_retry one = {STR_EMPTY, STR_EMPTY};
+	struct glob_retry all = {STR_EMPTY, STR_EMPTY};
+	bool folders = false, at_start = true;
+
+	while (pattern.n || text.n) {
+		bool part_starts = at_start || pattern.p[-1] == '/';
+
+		at_start = false;
 		if (str_eat(&pattern, STR("**"))) {
-			if (str_eat(&pattern, STR("/")) &&
-			    str_glob(pattern, text))
-				return true;
-			for (size_t i = 0; i <= text.n; i++)
-				if (str_glob(pattern,
-					     str_slice(text, i, text.n)))
-					return true;
-			return false;
-		}
-		if (str_eat(&pattern, STR("*"))) {
-			for (size_t i = 0; i <= text.n; i++) {
-				if (str_glob(pattern,
-					     str_slice(text, i, text.n)))
-					return true;
-				if (i < text.n && text.p[i] == '/')
-					return false;
-			}
-			return false;
-		}
-		if (text.n == 0)
-			return false;
-		if (pattern.p[0] == '[') {
-			if (!glob_set(&pattern, text.p[0]))
-				return false;
+			folders = part_starts && str_eat(&pattern, STR("/"));
+			all = (struct glob_retry){pattern, text};
+			one = (struct glob_retry){STR_EMPTY, STR_EMPTY};
+		} else if (str_eat(&pattern, STR("*"))) {
+			one = (struct glob_retry){pattern, text};
+		} else if (pattern.n && glob_character(&pattern, &text)) {
+			continue;
+		} else if (glob_extend(&one, false, false)) {
+			pattern = one.pattern;
+			text = one.text;
+		} else if (glob_extend(&all, true, folders)) {
+			pattern = all.pattern;
+			text = all.text;
+			one = (struct glob_retry){STR_EMPTY, STR_EMPTY};
 		} else {
-			if (pattern.p[0] == '?' ? text.p[0] == '/'
-						: pattern.p[0] != text.p[0])
-				return false;
-			pattern = str_slice(pattern, 1, pattern.n);
+			return false;
 		}
-		text = str_slice(text, 1, text.n);
 	}
-	return text.n == 0;
+	return true;
 }
 
 size_t str_distance(struct str a, struct str b)

@@ -74,8 +74,10 @@ char *str_dup(struct str s);
 /* True where s is valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
 
-/* Glob match: * (within a path part), ** (across parts), ?, [abc], [!a-c].
- * Source: gitignore(5), "PATTERN FORMAT", without its anchoring rules. */
+/* Glob match of the whole text: * (within a path part), ** (across parts; as a
+ * part of its own, "**" and its slash also stand for no part at all), ? (one
+ * character), [abc], [!a-c]. Case counts, a leading dot does not. Source:
+ * gitignore(5), "PATTERN FORMAT", without its anchoring rules and "\\". */
 bool str_glob(struct str pattern, struct str text);
 
 /* Levenshtein distance, for "did you mean"; sizes above 64 give SIZE_MAX. */
