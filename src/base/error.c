@@ -14,7 +14,8 @@ struct error {
 	char *hint; /* NULL where there is none */
 };
 
-static char *format_text(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *
+format_text(const char *format, va_list args)
 {
 	char *text = NULL;
 

@@ -18,7 +18,7 @@
 
 extern char **environ;
 
-enum { DEFAULT_MAX_OUTPUT = 64 << 20 };
+enum { DEFAULT_MAX_OUTPUT = 64 << 20, READ_BYTES = 64 << 10 };
 
 void proc_result_release(struct proc_result *result)
 {
@@ -121,7 +121,7 @@ static int wait_status(pid_t pid)
 /* Reads what there is; at end of file closes *fd and sets it to -1. */
 static int drain(int *fd, struct buf *out, size_t max_bytes)
 {
-	buf_reserve(out, 64 * 1024);
+	buf_reserve(out, READ_BYTES);
 	ssize_t n = read(*fd, out->p + out->n, out->capacity - out->n);
 
 	if (n < 0)
