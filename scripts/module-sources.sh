@@ -4,9 +4,11 @@
 cd "$(dirname "$0")/../src" || exit 1
 grep -v '^#' modules.txt | while read -r layer modules; do
 	for module in $modules; do
-		sources=$(ls "$layer/$module.c" "$layer/$module"/*.c 2>/dev/null |
-			sort | tr '\n' ' ')
-		[ -n "$sources" ] && echo "${layer}_$module ${sources% }"
+		line=
+		for source in "$layer/$module.c" "$layer/$module"/*.c; do
+			[ ! -f "$source" ] || line="$line $source"
+		done
+		[ -z "$line" ] || echo "${layer}_$module$line"
 	done
 done
 exit 0
