@@ -4,10 +4,10 @@
 set -eu
 folder=$1
 shift
-echo '#include "base/data_table.h"'
+echo '#include "base/data/table.h"'
 n=0
 for file in "$@"; do
-	echo "static const unsigned char bytes_$n[] = {"
+	echo "static const unsigned char bytes_${n}[] = {"
 	od -An -v -tu1 "$file" | sed 's/\([0-9]\)\( \|$\)/\1,\2/g'
 	# An empty file is an array too.
 	echo '0};'

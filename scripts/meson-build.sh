@@ -23,7 +23,8 @@ for tool in meson ninja pkg-config; do
 done
 list() {
 	sh scripts/module-sources.sh
-	ls tests/unit/test_*.c fuzz/*/* init/*.c 2>/dev/null || true
+	find data -type f 2>/dev/null | sort
+	ls tests/unit/test_*.c tests/tools/*.c fuzz/*/* init/*.c 2>/dev/null || true
 }
 
 wanted=$(

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/data_table.h"
+#include "base/data/table.h"
 
 struct str data_get(const char *path)
 {

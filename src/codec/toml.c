@@ -217,7 +217,7 @@ static int read_value(struct toml_reader *reader, unsigned depth,
 static int read_pair(struct toml_reader *reader, struct node *table,
 		     unsigned depth)
 {
-	struct key key;
+	struct key key = {0};
 	struct node *value;
 
 	if (read_key(reader, &key))

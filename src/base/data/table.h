@@ -1,4 +1,4 @@
-/* data_table: what scripts/embed-data.sh makes of data/; for data.c only. */
+/* table: what scripts/embed-data.sh makes of data/; for data.c only. */
 #pragma once
 
 #include <stddef.h>
