@@ -37,8 +37,8 @@ static int error_set(struct error **err, enum error_class class, char *message)
 	return -1;
 }
 
-int err_make(struct error **err, enum error_class class, const char *format,
-	     ...)
+int(err_make)(struct error **err, enum error_class class, const char *format,
+	      ...)
 {
 	va_list args;
 
@@ -59,7 +59,7 @@ static char *join(char *first, const char *second)
 	return joined;
 }
 
-int err_sys(struct error **err, const char *format, ...)
+int(err_sys)(struct error **err, const char *format, ...)
 {
 	int number = errno;
 	va_list args;
@@ -70,7 +70,7 @@ int err_sys(struct error **err, const char *format, ...)
 	return error_set(err, ERR_ENV, join(message, strerror(number)));
 }
 
-int err_wrap(struct error **err, const char *format, ...)
+int(err_wrap)(struct error **err, const char *format, ...)
 {
 	va_list args;
 
@@ -86,7 +86,7 @@ int err_wrap(struct error **err, const char *format, ...)
 	return -1;
 }
 
-int err_hint(struct error **err, const char *format, ...)
+int(err_hint)(struct error **err, const char *format, ...)
 {
 	va_list args;
 

@@ -42,6 +42,16 @@ enum error_class err_class(const struct error *error);
 /* The exit status of a class: 1, 2 or 3. */
 int err_exit_status(enum error_class class);
 
+/* They all return -1, and say so where a compiler and an analyzer see it. */
+static inline int err_failed(void)
+{
+	return -1;
+}
+#define err_make(...) (err_make(__VA_ARGS__), err_failed())
+#define err_sys(...)  (err_sys(__VA_ARGS__), err_failed())
+#define err_wrap(...) (err_wrap(__VA_ARGS__), err_failed())
+#define err_hint(...) (err_hint(__VA_ARGS__), err_failed())
+
 /* Frees an error; NULL is fine. */
 void err_free(struct error *error);
 void err_free_pointer(struct error **error);

@@ -393,7 +393,7 @@ static int read_header(struct toml_reader *reader, struct node *root,
 		       struct node **current)
 {
 	bool is_element = toml_eat(reader, "[[");
-	struct key key;
+	struct key key = {0};
 
 	if (!is_element)
 		reader->at++;

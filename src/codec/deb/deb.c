@@ -155,12 +155,11 @@ static int read_control(struct deb *deb, const struct range *range,
 	auto_buf struct buf text = BUF_EMPTY;
 	struct archive_entry *entry;
 	bool found = false;
-	int status;
 
 	if (!archive)
 		return -1;
-	while (!found && (status = archive_read_next_header(archive, &entry)) ==
-				 ARCHIVE_OK) {
+	while (!found &&
+	       archive_read_next_header(archive, &entry) == ARCHIVE_OK) {
 		const char *path = entry_path(entry);
 		int64_t size = archive_entry_size(entry);
 
