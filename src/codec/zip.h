@@ -71,8 +71,8 @@ struct zip {
 
 /* Reads the directory into arena, which outlives zip. ERR_FLEET for an archive
  * that breaks a rule: the message says which member and which rule, and does
- * not name the archive. Memory: about 200 bytes a member, at most 1 million
- * members and 128 MiB of directory. */
+ * not name the archive. Memory: about 200 bytes a member, at most 250,000
+ * members and 32 MiB of directory. */
 int zip_open(struct zip *zip, const struct zip_source *source,
 	     enum zip_depth depth, struct arena *arena, struct error **err);
 

@@ -30,7 +30,13 @@ struct layer;
 
 enum layer_compression { LAYER_GZIP, LAYER_ZSTD, LAYER_NONE };
 
-enum { LAYER_RUN_BYTES = 1 << 20 };
+enum {
+	LAYER_RUN_BYTES = 1 << 20,
+	/* A smaller file goes into the run even if it is deflated already: a
+	 * run compresses better, and a member of its own costs more time than
+	 * compressing it. */
+	LAYER_SPLICE_BYTES = 8 << 10,
+};
 
 struct layer_options {
 	int fd; /* written from where it stands; the caller closes it */
@@ -79,9 +85,10 @@ int layer_write(struct layer *layer, struct str raw, struct error **err);
 int layer_end_file(struct layer *layer, struct error **err);
 
 /* A file whose bytes are there as a deflate stream: both sides are given, in
- * any cut and turn. crc32 is that of the raw bytes. That the two belong
- * together and that the CRC is right is for the caller to have checked before
- * the end (zip.h does); the end checks both sizes. */
+ * any cut and turn (both, whatever the compression). crc32 is that of the raw
+ * bytes. That the two belong together and that the CRC is right is for the
+ * caller to have checked before the end (zip.h does); the end checks both
+ * sizes. */
 int layer_begin_deflated(struct layer *layer, const struct tar_entry *entry,
 			 uint32_t crc32, uint64_t deflated_bytes,
 			 struct error **err);
@@ -101,7 +108,8 @@ const char *layer_media_type(enum layer_compression compression);
 /* "gzip", "zstd" or "none"; static. */
 const char *layer_compression_name(enum layer_compression compression);
 
-/* What a blob's bytes depend on besides the entries, for keys; static. The
- * DiffID depends on layer_tar_version() alone. */
-const char *layer_version(enum layer_compression compression);
+/* Adds to a key what a blob's bytes depend on besides its entries. */
+void layer_key_add(struct buf *key, enum layer_compression compression);
+
+/* What a DiffID depends on besides the entries, for keys; static. */
 const char *layer_tar_version(void);
