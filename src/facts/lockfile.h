@@ -11,9 +11,9 @@
  *   lock = { version, inputs, bases[], resolutions[], services[],
  *            plan[], layers[] }
  *
- * It is printed with sorted keys and sorted lists, two spaces deep, so that a
- * merge of two branches shows what changed; what was printed and read again
- * prints the same bytes.
+ * It is printed with keys in a fixed order and sorted lists, two spaces deep,
+ * so that a merge of two branches shows what changed; what was printed and read
+ * again prints the same bytes.
  */
 #pragma once
 
@@ -83,8 +83,8 @@ struct lock_file {
 	struct str file; /* its name: "pyzmq-27.1.0-cp311-...-x86_64.whl" */
 	uint64_t size_bytes;
 	struct digest sha256;
-	struct str index; /* name or url as the manifest spells it; "" is the
-			   * default index of the host's own configuration */
+	struct str index; /* the track that binds the package to an index; "" is
+			   * what the host's own configuration names */
 };
 
 /* What a package needs when one of its extras is asked for. */
@@ -160,7 +160,7 @@ struct lock {
 	size_t resolution_count;
 	struct lock_service *services; /* sorted by name, first machine */
 	size_t service_count;
-	struct lock_node *plan; /* in the planner's order */
+	struct lock_node *plan; /* in the planner's order: parents first */
 	size_t plan_count;
 	struct lock_layer *layers; /* sorted by key */
 	size_t layer_count;

@@ -1,0 +1,244 @@
+/* lockfile: what is printed is read again, what is wrong has its place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "facts/lockfile.h"
+
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const char full[] =
+	"{\n"
+	"  \"version\": 1,\n"
+	"  \"inputs\": \"sha256:" HEX64 "\",\n"
+	"  \"bases\": [\n"
+	"    {\n"
+	"      \"name\": \"py310\",\n"
+	"      \"platform\": \"linux/amd64\",\n"
+	"      \"kind\": \"registry\",\n"
+	"      \"python\": \"3.10.14\",\n"
+	"      \"image\": \"library/python:3.10-slim\",\n"
+	"      \"digest\": \"sha256:" HEX64 "\"\n"
+	"    },\n"
+	"    {\n"
+	"      \"name\": \"py311\",\n"
+	"      \"platform\": \"linux/amd64\",\n"
+	"      \"kind\": \"debian\",\n"
+	"      \"python\": \"3.11.2\",\n"
+	"      \"glibc\": \"2.36\",\n"
+	"      \"suites\": [\n"
+	"        \"bookworm\"\n"
+	"      ],\n"
+	"      \"packages\": [\n"
+	"        {\n"
+	"          \"name\": \"libc6\",\n"
+	"          \"version\": \"2.36-9\",\n"
+	"          \"architecture\": \"amd64\",\n"
+	"          \"suite\": \"bookworm\",\n"
+	"          \"size\": 2756000,\n"
+	"          \"sha256\": \"" HEX64 "\",\n"
+	"          \"path\": \"pool/main/g/glibc/libc6_2.36-9_amd64.deb\"\n"
+	"        }\n"
+	"      ]\n"
+	"    }\n"
+	"  ],\n"
+	"  \"resolutions\": [\n"
+	"    {\n"
+	"      \"id\": \"r\",\n"
+	"      \"python\": \"3.11.2\",\n"
+	"      \"platform\": \"linux/amd64\",\n"
+	"      \"glibc\": \"2.36\",\n"
+	"      \"track\": \"cpu\",\n"
+	"      \"requirements\": [\n"
+	"        \"uvicorn[standard]\"\n"
+	"      ],\n"
+	"      \"packages\": [\n"
+	"        {\n"
+	"          \"name\": \"h11\",\n"
+	"          \"version\": \"0.14.0\",\n"
+	"          \"wheel\": {\n"
+	"            \"file\": \"h11-0.14.0-py3-none-any.whl\",\n"
+	"            \"size\": 58259,\n"
+	"            \"sha256\": \"" HEX64 "\"\n"
+	"          }\n"
+	"        },\n"
+	"        {\n"
+	"          \"name\": \"uvicorn\",\n"
+	"          \"version\": \"0.30.0\",\n"
+	"          \"wheel\": {\n"
+	"            \"file\": \"uvicorn-0.30.0-py3-none-any.whl\",\n"
+	"            \"size\": 62000,\n"
+	"            \"sha256\": \"" HEX64 "\",\n"
+	"            \"index\": \"cpu\"\n"
+	"          },\n"
+	"          \"requires\": [\n"
+	"            \"h11>=0.8\"\n"
+	"          ],\n"
+	"          \"extras\": {\n"
+	"            \"standard\": [\n"
+	"              \"h11\"\n"
+	"            ]\n"
+	"          }\n"
+	"        }\n"
+	"      ]\n"
+	"    }\n"
+	"  ],\n"
+	"  \"services\": [\n"
+	"    {\n"
+	"      \"name\": \"Hub\",\n"
+	"      \"machines\": [\n"
+	"        \"mainpc\"\n"
+	"      ],\n"
+	"      \"base\": \"py311\",\n"
+	"      \"resolution\": \"r\",\n"
+	"      \"requirements\": [\n"
+	"        \"uvicorn[standard]\"\n"
+	"      ],\n"
+	"      \"closure\": [\n"
+	"        \"h11==0.14.0\",\n"
+	"        \"uvicorn==0.30.0\"\n"
+	"      ],\n"
+	"      \"owners\": {\n"
+	"        \"uvicorn\": \"uvicorn\"\n"
+	"      }\n"
+	"    }\n"
+	"  ],\n"
+	"  \"plan\": [\n"
+	"    {\n"
+	"      \"id\": \"base\",\n"
+	"      \"parts\": [\n"
+	"        \"py311\"\n"
+	"      ]\n"
+	"    }\n"
+	"  ],\n"
+	"  \"layers\": [\n"
+	"    {\n"
+	"      \"key\": \"sha256:" HEX64 "\",\n"
+	"      \"diff_id\": \"sha256:" HEX64 "\",\n"
+	"      \"digest\": \"sha256:" HEX64 "\",\n"
+	"      \"compressed_bytes\": 1,\n"
+	"      \"bytes\": 2,\n"
+	"      \"compression\": \"gzip\"\n"
+	"    }\n"
+	"  ]\n"
+	"}\n";
+
+static void what_is_printed_is_read(void **state)
+{
+	auto_lock struct lock *lock = NULL;
+	auto_buf struct buf printed = BUF_EMPTY;
+
+	(void)state;
+	assert_int_equal(
+		lock_parse(str_from(full), "fleet.lock.json", &lock, NULL), 0);
+	lock_print(lock, &printed);
+	assert_string_equal(buf_text(&printed), full);
+
+	const struct lock_service *service =
+		lock_find_service(lock, STR("Hub"), STR("mainpc"));
+
+	assert_non_null(service);
+	assert_null(lock_find_service(lock, STR("Hub"), STR("pc2")));
+	const struct lock_resolution *resolution =
+		lock_find_resolution(lock, service->resolution);
+
+	assert_true(str_eq(
+		lock_find_package(resolution, STR("uvicorn"))->wheel.index,
+		STR("cpu")));
+	assert_null(lock_find_package(resolution, STR("absent")));
+	assert_non_null(lock_find_base(lock, STR("py310"), STR("linux/amd64")));
+	assert_null(lock_find_base(lock, STR("py310"), STR("linux/arm64")));
+	assert_non_null(lock_find_layer(lock, &lock->layers[0].key));
+}
+
+/* full with its only from replaced by to. */
+static void check_refusal(const char *from, const char *to, const char *message)
+{
+	auto_lock struct lock *lock = NULL;
+	auto_buf struct buf text = BUF_EMPTY;
+	auto_err struct error *err = NULL;
+	ptrdiff_t at = str_find_str(str_from(full), str_from(from));
+
+	assert_true(at >= 0);
+	buf_append(&text, str_slice(str_from(full), 0, (size_t)at));
+	buf_append_text(&text, to);
+	buf_append(&text, str_slice(str_from(full), (size_t)at + strlen(from),
+				    sizeof full - 1));
+	assert_int_equal(lock_parse(buf_str(&text), "L", &lock, &err), -1);
+	assert_null(lock);
+	assert_string_equal(err_message(err), message);
+}
+
+static void what_is_wrong_has_its_place(void **state)
+{
+	(void)state;
+	check_refusal("\"version\": 1", "\"version\": 2",
+		      "L: lock version 2, this slipway reads up to 1");
+	check_refusal("\"version\": 1", "\"version\": \"1\"",
+		      "L: version: the number of the lock's version is "
+		      "expected");
+	check_refusal("\"kind\": \"debian\"", "\"kind\": \"deb\"",
+		      "L: bases[1].kind: debian, registry, oci or tar is "
+		      "expected");
+	check_refusal("pool/main", "../main",
+		      "L: bases[1].packages[0]: a path that is not below the "
+		      "archive");
+	check_refusal("\"size\": 58259", "\"size\": -1",
+		      "L: resolutions[0].packages[0].wheel.size: a size in "
+		      "bytes is expected");
+	check_refusal("h11-0.14.0-py3-none-any.whl", "a/b-0-py3-none-any.whl",
+		      "L: resolutions[0].packages[0].wheel: a file name is "
+		      "expected");
+	check_refusal("h11-0.14.0-py3-none-any.whl", "h11.tar.gz",
+		      "L: resolutions[0].packages[0]: a file name that is no "
+		      "wheel's");
+	check_refusal("\"wheel\": {", "\"extra\": {}, \"wheel\": {",
+		      "L: resolutions[0].packages[0].extra: a key that is not "
+		      "known");
+	check_refusal("\"name\": \"h11\"", "\"name\": \"uvicorn\"",
+		      "L: resolutions[0]: a package twice");
+	check_refusal("h11==0.14.0", "h11==0.14.1",
+		      "L: services[0].closure[0]: not a package of the "
+		      "resolution");
+	check_refusal("\"resolution\": \"r\"", "\"resolution\": \"s\"",
+		      "L: services[0]: its resolution is not there");
+	check_refusal("\"mainpc\"", "\"mainpc\", \"mainpc\"",
+		      "L: services[0]: a service twice for one machine");
+	check_refusal("\"mainpc\"", "7",
+		      "L: services[0].machines[0]: a string is expected");
+	check_refusal("\"mainpc\"", "\"a\\u0001\"",
+		      "L: services[0].machines[0]: a control character");
+	check_refusal("\"py310\"", "\"py311\"",
+		      "L: bases[1]: the same entry twice");
+	check_refusal("\"diff_id\": \"sha256:0", "\"diff_id\": \"sha256:X",
+		      "L: layers[0].diff_id: a SHA-256 digest is expected");
+	check_refusal("\"owners\": {", "\"owners\": [",
+		      "L:92:18: not JSON: ']' expected near ':'");
+}
+
+static void a_missing_lock_says_what_to_run(void **state)
+{
+	auto_lock struct lock *lock = NULL;
+	auto_err struct error *err = NULL;
+
+	(void)state;
+	assert_int_equal(lock_read("/nowhere/fleet.lock.json", &lock, &err),
+			 -1);
+	assert_string_equal(err_hint_text(err), "run: slipway lock");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_printed_is_read),
+		cmocka_unit_test(what_is_wrong_has_its_place),
+		cmocka_unit_test(a_missing_lock_says_what_to_run),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
