@@ -59,8 +59,8 @@ address_tests() {
 
 thread_tests() {
 	sh scripts/meson-build.sh build-thread -Db_sanitize=thread -- \
-		tests/unit/test_pool &&
-		"$python" tests/run_unit build-thread test_pool
+		tests/unit/test_pool tests/unit/test_pyc &&
+		"$python" tests/run_unit build-thread test_pool test_pyc
 }
 
 lint() {

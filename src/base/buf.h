@@ -37,6 +37,28 @@ void buf_vprintf(struct buf *buf, const char *format, va_list args)
 void buf_append_le16(struct buf *buf, uint16_t value);
 void buf_append_le32(struct buf *buf, uint32_t value);
 
+/* The integer in the next 2, 4 or 8 bytes, wherever they lie. */
+static inline uint16_t le16_at(const void *p)
+{
+	const unsigned char *b = p;
+
+	return (uint16_t)(b[0] | b[1] << 8);
+}
+
+static inline uint32_t le32_at(const void *p)
+{
+	const unsigned char *b = p;
+
+	return le16_at(b) | (uint32_t)le16_at(b + 2) << 16;
+}
+
+static inline uint64_t le64_at(const void *p)
+{
+	const unsigned char *b = p;
+
+	return le32_at(b) | (uint64_t)le32_at(b + 4) << 32;
+}
+
 static inline void buf_clear(struct buf *buf)
 {
 	buf->n = 0;
