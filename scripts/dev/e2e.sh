@@ -3,5 +3,5 @@
 set -eu
 
 python=${SLIPWAY_TEST_PYTHON:-$(sh scripts/venv.sh)}
-[ $# -gt 0 ] || set -- tests/tools tests/e2e
+[ $# -gt 0 ] || set -- tests/tools tests/init tests/e2e
 exec "$python" -m pytest -q -rs -p no:cacheprovider "$@"

@@ -3,12 +3,18 @@
 # `setup build` leaves out what only the tests need.
 set -eu
 
+# packages SECTION: the names of one section of the list; "" is the first.
 packages() {
-	if [ "${1-}" = build ]; then
-		sed '/^\[tests\]/,$d' scripts/packages.txt
-	else
-		cat scripts/packages.txt
-	fi | sed '/^#/d; /^\[/d; s/[[:space:]].*//; /^$/d'
+	awk -v wanted="$1" '
+		/^#/ || NF == 0 { next }
+		/^\[/ { section = substr($1, 2, length($1) - 2); next }
+		section == wanted { print $1 }
+	' scripts/packages.txt
+}
+
+wanted_packages() {
+	packages ""
+	[ "${1-}" = build ] || packages tests
 }
 
 missing_of() {
@@ -32,7 +38,7 @@ as_root() {
 
 install_packages() {
 	# shellcheck disable=SC2046
-	set -- $(missing_of $(packages "${1-}"))
+	set -- $(missing_of $(wanted_packages "${1-}"))
 	if [ $# = 0 ]; then
 		echo "setup: all packages are installed"
 		return
@@ -43,12 +49,37 @@ install_packages() {
 		--no-install-recommends "$@"
 }
 
+# A mirror without arm64 is no reason to stop: images for that machine cannot be
+# made here then, and nothing else is lacking.
+install_arm64() {
+	# shellcheck disable=SC2046
+	set -- $(missing_of $(packages arm64))
+	if [ $# = 0 ] || [ "$(dpkg --print-architecture)" != amd64 ]; then
+		return
+	fi
+	echo "setup: installing what makes arm64 images: $*"
+	added=
+	if ! dpkg --print-foreign-architectures | grep -qx arm64; then
+		as_root dpkg --add-architecture arm64
+		added=yes
+	fi
+	if as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q \
+			-y --no-install-recommends "$@"; then
+		return
+	fi
+	echo "setup: no arm64 packages here: slipway-init is built for this" \
+		"machine's architecture only" >&2
+	[ -z "$added" ] || as_root dpkg --remove-architecture arm64
+}
+
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 	install_packages "${1-}"
+	install_arm64
 else
 	echo "setup: this host has no apt. Install the counterparts of these" \
 		"yourself (scripts/packages.txt says what each is for):" >&2
-	packages "${1-}" | tr '\n' ' ' >&2
+	wanted_packages "${1-}" | tr '\n' ' ' >&2
 	echo >&2
 fi
 [ "${1-}" = build ] || echo "setup: Python for the tests: $(sh scripts/venv.sh)"
