@@ -92,15 +92,17 @@ struct manifest_index {
 	struct manifest_texts packages;
 };
 
+struct manifest_indexes {
+	struct manifest_index *p;
+	size_t n, capacity;
+};
+
 struct manifest_track {
 	struct manifest_text name;
 	struct manifest_text cuda;   /* "12.1"; empty: a track without CUDA */
 	struct manifest_text driver; /* ">=525.60.13"; empty: any */
 	struct manifest_texts pins;  /* requirement strings */
-	struct {
-		struct manifest_index *p;
-		size_t n, capacity;
-	} indexes;
+	struct manifest_indexes indexes;
 	struct manifest_pairs replaces;	     /* onnxruntime: onnxruntime-gpu */
 	struct manifest_texts platform_tags; /* wheel tags, best first */
 };
@@ -201,20 +203,40 @@ struct manifest_allow {
 	struct manifest_place at;
 };
 
+struct manifest_allows {
+	struct manifest_allow *p;
+	size_t n, capacity;
+};
+
 struct manifest_mount {
 	struct manifest_text source; /* path on the host or volume name */
 	struct manifest_text target; /* absolute path in the image */
 	bool is_read_only;
 };
 
+struct manifest_mounts {
+	struct manifest_mount *p;
+	size_t n, capacity;
+};
+
 struct manifest_device {
 	struct manifest_text host, target; /* the same where one is written */
+};
+
+struct manifest_devices {
+	struct manifest_device *p;
+	size_t n, capacity;
 };
 
 struct manifest_secret {
 	struct manifest_text name;
 	struct manifest_text
 		file; /* on the host; empty: given by the runtime */
+};
+
+struct manifest_secrets {
+	struct manifest_secret *p;
+	size_t n, capacity;
 };
 
 struct manifest_resources {
@@ -234,14 +256,16 @@ struct manifest_override {
 		*settings; /* empty ones where none are given */
 };
 
+struct manifest_overrides {
+	struct manifest_override *p;
+	size_t n, capacity;
+};
+
 /* One layer of settings, or the result of laying several over each other. */
 struct manifest_settings {
 	uint64_t is_set; /* bit per key, in the order of the fields below */
 	struct manifest_text like;
-	struct {
-		struct manifest_override *p;
-		size_t n, capacity;
-	} machines;
+	struct manifest_overrides machines;
 	struct manifest_text family; /* "auto": slipway chooses */
 	struct manifest_run run;
 	struct manifest_text workdir; /* absolute, in the image */
@@ -252,25 +276,13 @@ struct manifest_settings {
 	struct manifest_texts requirements, constraints; /* files */
 	struct manifest_texts extra;  /* requirement strings */
 	struct manifest_texts system; /* Debian packages */
-	struct {
-		struct manifest_allow *p;
-		size_t n, capacity;
-	} allow;
+	struct manifest_allows allow;
 	struct manifest_texts data;  /* paths or globs in the source */
 	struct manifest_texts write; /* folders: below workdir, or absolute */
-	struct {
-		struct manifest_mount *p;
-		size_t n, capacity;
-	} mounts;
-	struct {
-		struct manifest_device *p;
-		size_t n, capacity;
-	} devices;
+	struct manifest_mounts mounts;
+	struct manifest_devices devices;
 	struct manifest_texts groups; /* names or numbers */
-	struct {
-		struct manifest_secret *p;
-		size_t n, capacity;
-	} secrets;
+	struct manifest_secrets secrets;
 	struct manifest_user user;
 	struct manifest_resources resources;
 	struct manifest_texts depends_on; /* services or infra */
@@ -305,10 +317,7 @@ struct manifest_infra {
 	struct manifest_texts machines; /* empty: every machine */
 	struct manifest_pairs env;
 	struct manifest_texts command;
-	struct {
-		struct manifest_mount *p;
-		size_t n, capacity;
-	} mounts;
+	struct manifest_mounts mounts;
 };
 
 enum manifest_compression {
@@ -333,6 +342,11 @@ struct manifest_exception {
 	struct manifest_text expires; /* YYYY-MM-DD */
 };
 
+struct manifest_exceptions {
+	struct manifest_exception *p;
+	size_t n, capacity;
+};
+
 struct manifest_policy {
 	struct manifest_texts scan_fail_on; /* low, medium, high, critical */
 	enum manifest_unfixed scan_unfixed;
@@ -341,10 +355,7 @@ struct manifest_policy {
 	enum manifest_compression compression;
 	uint32_t keep_releases;	  /* 5 */
 	uint64_t keep_disk_bytes; /* 0: no limit */
-	struct {
-		struct manifest_exception *p;
-		size_t n, capacity;
-	} exceptions;
+	struct manifest_exceptions exceptions;
 	struct manifest_texts trust; /* keys whose layer claims count */
 };
 
@@ -354,6 +365,11 @@ struct manifest_question {
 	struct manifest_text ask;
 	struct manifest_texts services;
 	struct manifest_place at;
+};
+
+struct manifest_questions {
+	struct manifest_question *p;
+	size_t n, capacity;
 };
 
 struct manifest_source {
@@ -398,12 +414,10 @@ struct manifest {
 		size_t n, capacity;
 	} infra;
 	struct manifest_policy policy;
-	struct {
-		struct manifest_question *p;
-		size_t n, capacity;
-	} questions;
+	struct manifest_questions questions;
 
-	/* All that is wrong, by place. With any, only path and this count. */
+	/* All that is wrong, by place. Where there is any, the rest is read
+	 * as far as it goes and not to be relied on. */
 	struct {
 		struct manifest_problem *p;
 		size_t n, capacity;
