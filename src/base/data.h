@@ -1,11 +1,16 @@
-/* data: the files of the data/ folder, built into the program.
- *
- * What is not code (lists, tables, templates) is kept there in files that a
- * person can read and correct; the program needs no folder at run time.
+/* data: files that are built into the program, which needs no folder at run
+ * time: all of data/ (lists, tables, templates that a person can read and
+ * correct), and init/ARCH/slipway-init and slipway-gpu for each architecture
+ * that this build could make.
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/str.h"
+
+/* True where there is such a file. */
+bool data_has(const char *path);
 
 /* The bytes of a file, by its path below data/: "debian/passwd". A name that
  * is not there is an error of the programmer and ends the process. */

@@ -35,47 +35,128 @@ static void set_text(json_t *env, const char *name, const char *value)
 	json_object_set_new(env, name, json_string(value));
 }
 
-/* Thread counts of the numeric libraries; "auto" is left to slipway-init, which
- * sees the limits of the container. */
-static void add_threads(json_t *env, const struct manifest_machine *machine)
+/* A number stands under every name that libraries read, so that `docker exec`
+ * sees it too; "auto" is for slipway-init, which sees the container's limits.
+ */
+static void add_count(json_t *env, const struct manifest_count *count,
+		      const char *setting, const char *const *names)
 {
-	static const char *const names[] = {
-		"OMP_NUM_THREADS",
-		"MKL_NUM_THREADS",
-		"OPENBLAS_NUM_THREADS",
-		"NUMEXPR_NUM_THREADS",
-	};
-	static const char *const workers[] = {"WEB_CONCURRENCY",
-					      "UVICORN_WORKERS"};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (machine->threads.is_auto)
-			set_text(env, names[i], "auto");
-		else if (machine->threads.is_set)
-			json_object_set_new(
-				env, names[i],
-				text_of_number(machine->threads.value));
-	}
-	for (size_t i = 0; i < sizeof workers / sizeof *workers; i++) {
-		if (machine->workers.is_auto)
-			set_text(env, workers[i], "auto");
-		else if (machine->workers.is_set)
-			json_object_set_new(
-				env, workers[i],
-				text_of_number(machine->workers.value));
-	}
+	if (count->is_auto)
+		set_text(env, setting, "auto");
+	else if (count->is_set)
+		for (; *names; names++)
+			json_object_set_new(env, *names,
+					    text_of_number(count->value));
 }
 
-static void add_gpu(json_t *env, enum manifest_gpu gpu)
+static void add_counts(json_t *env, const struct manifest_machine *machine)
 {
+	static const char *const threads[] = {
+		"SLIPWAY_THREADS",     "OMP_NUM_THREADS",
+		"MKL_NUM_THREADS",     "OPENBLAS_NUM_THREADS",
+		"NUMEXPR_NUM_THREADS", NULL};
+	static const char *const workers[] = {
+		"SLIPWAY_WORKERS", "WEB_CONCURRENCY", "UVICORN_WORKERS", NULL};
+
+	add_count(env, &machine->threads, threads[0], threads);
+	add_count(env, &machine->workers, workers[0], workers);
+}
+
+/* A driver requirement as slipway-init takes it: ">=525.60.13" without the
+ * comparison. */
+static void add_track(json_t *env, const struct manifest_track *track)
+{
+	struct str driver = track->driver.s;
+
+	str_eat(&driver, STR(">="));
+	if (driver.n)
+		json_object_set_new(env, "SLIPWAY_GPU_MIN_DRIVER",
+				    json_new_str(str_trim(driver)));
+}
+
+static void add_gpu(json_t *env, const struct manifest_instance *instance)
+{
+	enum manifest_gpu gpu = instance->settings.gpu;
+
 	if (gpu == MANIFEST_GPU_NONE) {
 		set_text(env, "NVIDIA_VISIBLE_DEVICES", "void");
 		return;
 	}
 	set_text(env, "NVIDIA_VISIBLE_DEVICES", "all");
 	set_text(env, "NVIDIA_DRIVER_CAPABILITIES", "compute,utility");
+	set_text(env, "SLIPWAY_GPU", manifest_gpu_text(gpu));
+	set_text(env, "SLIPWAY_GPU_HELPER", IMAGE_GPU);
+	add_track(env, instance->track);
 	if (gpu == MANIFEST_GPU_REQUIRED)
 		set_text(env, "REQUIRED_GPU", "true");
+}
+
+static void add_escaped(struct buf *out, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c < 0x20 || c == 0x7f)
+			buf_printf(out, "\\x%02x", c);
+		else if (c == '\\')
+			buf_append_text(out, "\\\\");
+		else
+			buf_append_byte(out, (char)c);
+	}
+}
+
+static void set_payload(json_t *env, const char *name, struct str payload)
+{
+	auto_buf struct buf text = BUF_EMPTY;
+
+	if (payload.n == 0)
+		return;
+	add_escaped(&text, payload);
+	set_text(env, name, buf_text(&text));
+}
+
+static void set_duration(json_t *env, const char *name, uint64_t ms)
+{
+	if (ms)
+		json_object_set_new(
+			env, name,
+			json_sprintf("%llums", (unsigned long long)ms));
+}
+
+/* How slipway-init asks the service, and where it serves /health itself. */
+static void add_health(json_t *env, const struct manifest_health *health)
+{
+	json_t *probe = NULL;
+
+	switch (health->kind) {
+	case MANIFEST_HEALTH_HTTP:
+		probe = json_sprintf("http://:%u%s", health->port,
+				     health->path.s.p);
+		break;
+	case MANIFEST_HEALTH_GRPC:
+		probe = json_sprintf(health->service.s.n ? "grpc:%u/%s"
+							 : "grpc:%u",
+				     health->port, health->service.s.p);
+		break;
+	case MANIFEST_HEALTH_ZMQ:
+		probe = json_sprintf("zmq:%u", health->port);
+		break;
+	case MANIFEST_HEALTH_TCP:
+	case MANIFEST_HEALTH_SERVED:
+		probe = health->port ? json_sprintf("tcp:%u", health->port)
+				     : json_string("alive");
+		break;
+	case MANIFEST_HEALTH_AUTO:
+	case MANIFEST_HEALTH_NONE:
+		return;
+	}
+	json_object_set_new(env, "SLIPWAY_PROBE", probe);
+	set_payload(env, "SLIPWAY_PROBE_SEND", health->send.s);
+	set_payload(env, "SLIPWAY_PROBE_EXPECT", health->expect.s);
+	set_duration(env, "SLIPWAY_PROBE_TIMEOUT", health->timeout_ms);
+	if (health->served_port)
+		json_object_set_new(env, "SLIPWAY_HEALTH_PORT",
+				    text_of_number(health->served_port));
 }
 
 static void add_python_path(json_t *env, const struct manifest_source *source)
@@ -107,11 +188,23 @@ static json_t *environment(const struct image_input *input)
 	set_text(env, "PYTHONUNBUFFERED", "1");
 	set_text(env, "PYTHONDONTWRITEBYTECODE", "1");
 	add_python_path(env, &input->manifest->source);
-	add_threads(env, input->instance->machine);
-	add_gpu(env, settings->gpu);
+	add_counts(env, input->instance->machine);
+	add_gpu(env, input->instance);
+	add_health(env, &settings->health);
+	json_object_set_new(env, "SLIPWAY_SERVICE",
+			    json_new_str(input->instance->service->name.s));
+	json_object_set_new(env, "SLIPWAY_MACHINE",
+			    json_new_str(input->instance->machine->name.s));
+	if (input->manifest->version.s.n)
+		json_object_set_new(env, "SLIPWAY_REVISION",
+				    json_new_str(input->manifest->version.s));
 	for (size_t i = 0; i < settings->env.n; i++)
 		json_object_set_new(env, settings->env.p[i].name.s.p,
 				    json_new_str(settings->env.p[i].value.s));
+	auto_buf struct buf defaults = BUF_EMPTY;
+
+	json_append_canonical(&defaults, env);
+	set_text(env, "SLIPWAY_ENV_DEFAULTS", buf_text(&defaults));
 	return env;
 }
 
@@ -158,6 +251,40 @@ static json_t *command(const struct manifest_run *run)
 		json_array_append_new(words,
 				      json_new_str(run->arguments.p[i].s));
 	return words;
+}
+
+static json_t *nanoseconds(uint64_t ms)
+{
+	return json_integer((json_int_t)(ms * 1000000));
+}
+
+/* Source: the Docker Image Specification v1.2, "Healthcheck". The target of
+ * the probe is in the environment, see add_health(). */
+static json_t *health_check(const struct manifest_health *health)
+{
+	json_t *check = json_object(), *test = json_array();
+
+	json_object_set_new(check, "Test", test);
+	if (health->kind == MANIFEST_HEALTH_NONE) {
+		json_array_append_new(test, json_string("NONE"));
+		return check;
+	}
+	json_array_append_new(test, json_string("CMD"));
+	json_array_append_new(test, json_string(IMAGE_INIT));
+	json_array_append_new(test, json_string("probe"));
+	if (health->interval_ms)
+		json_object_set_new(check, "Interval",
+				    nanoseconds(health->interval_ms));
+	if (health->timeout_ms)
+		json_object_set_new(check, "Timeout",
+				    nanoseconds(health->timeout_ms));
+	if (health->start_period_ms)
+		json_object_set_new(check, "StartPeriod",
+				    nanoseconds(health->start_period_ms));
+	if (health->retries)
+		json_object_set_new(check, "Retries",
+				    json_integer(health->retries));
+	return check;
 }
 
 static json_t *exposed_ports(const struct manifest_ports *ports)
@@ -214,7 +341,11 @@ static json_t *container_config(const struct image_input *input)
 	json_object_set_new(config, "ExposedPorts",
 			    exposed_ports(&settings->ports));
 	json_object_set_new(config, "Env", environment_list(env));
-	json_object_set_new(config, "Entrypoint", command(&settings->run));
+	json_object_set_new(config, "Entrypoint",
+			    json_pack("[ss]", IMAGE_INIT, "--"));
+	json_object_set_new(config, "Cmd", command(&settings->run));
+	json_object_set_new(config, "Healthcheck",
+			    health_check(&settings->health));
 	json_object_set_new(config, "WorkingDir",
 			    json_new_str(settings->workdir.s));
 	json_object_set_new(config, "Labels", annotations(input));

@@ -4,6 +4,8 @@
  * from the manifest. Does not know: how layers are made or where they are.
  * Values in, values out; the same input gives the same bytes.
  *
+ * What slipway-init reads from the environment: docs/init.md.
+ *
  * Source: OCI image-spec v1.1, config.md, manifest.md, annotations.md; the
  * Docker Image Specification v1.2 for Healthcheck.
  */
@@ -21,6 +23,8 @@
 #define IMAGE_VENV   "/opt/venv"
 #define IMAGE_APP    "/app"
 #define IMAGE_PYTHON IMAGE_VENV "/bin/python"
+#define IMAGE_INIT   "/usr/sbin/slipway-init"
+#define IMAGE_GPU    "/usr/sbin/slipway-gpu"
 
 struct image_layer {
 	struct digest digest, diff_id;
