@@ -27,11 +27,14 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "codec/zip.h"
+#include "parts/pyc.h"
 
 struct error;
 struct buf;
 struct layer;
 struct wheel;
+
+enum { WHEEL_SOURCE_MAX = 32 << 20 };
 
 struct wheel_options {
 	const char *path; /* the file */
@@ -43,12 +46,14 @@ struct wheel_options {
 	const struct digest *sha256;
 	const char *root; /* "/opt/venv"; at most 100 bytes, no space */
 	unsigned python_major, python_minor;
-	/* Reason from the manifest why this wheel's RECORD may disagree with
-	 * its members, or NULL: then a disagreement is an error. */
+	/* The reason that the manifest gives (policy.exceptions, id
+	 * "wheel-record") why this wheel's RECORD may disagree with its
+	 * members, or NULL: then a disagreement is an error. */
 	const char *record_exception;
 };
 
-/* A file that the wheel puts into the image. */
+/* A file that the wheel puts into the image. RECORD is not among them: it also
+ * lists bytecode, so it is known last. */
 struct wheel_file {
 	struct str path; /* in the image, without the first '/' */
 	uint32_t mode;	 /* 0644 or 0755 */
@@ -76,9 +81,10 @@ struct str wheel_file_name(const struct wheel *wheel);
 const struct wheel_file *wheel_files(const struct wheel *wheel, size_t *count);
 
 /* Which distribution put which bytes where: the paths of one image, or of one
- * branch of the layer tree. */
+ * layer. */
 struct wheel_paths {
-	struct map map; /* path to struct wheel_owner */
+	struct map files;   /* path to struct wheel_owner */
+	struct map folders; /* the same, for each folder above a file */
 	struct arena arena;
 };
 
@@ -90,37 +96,33 @@ struct wheel_owner {
 
 #define WHEEL_PATHS_EMPTY                                                      \
 	{                                                                      \
-		MAP_EMPTY, ARENA_EMPTY                                         \
+		MAP_EMPTY, MAP_EMPTY, ARENA_EMPTY                              \
 	}
 void wheel_paths_release(struct wheel_paths *paths);
 #define auto_wheel_paths __attribute__((cleanup(wheel_paths_release)))
 
-/* Adds the wheel's paths. A path that is there with the same bytes and mode is
- * fine; with others it is ERR_FLEET, naming both distributions, and paths is
- * as it was. */
+/* Adds the wheel's paths, which needs nothing but the open wheel. A path that
+ * is there with the same bytes and mode is fine; with others, or where one has
+ * a folder and the other a file, it is ERR_FLEET, naming both distributions,
+ * and paths is as it was. */
 int wheel_claim(const struct wheel *wheel, struct wheel_paths *paths,
 		struct error **err);
 
-/* Makes bytecode. source is the file's bytes with that digest, path where it
- * will be in the image, with the first '/'. Returns 1 and the .pyc in out, 0
- * where it does not compile (then the image has none, as with pip), or -1. */
-typedef int wheel_compile(void *context, struct str source,
-			  const struct digest *digest, struct str path,
-			  struct buf *out, struct error **err);
-
 struct wheel_add_options {
 	struct wheel_paths *paths; /* what is there already; NULL: nothing */
-	wheel_compile *compile;	   /* NULL: no bytecode */
+	pyc_function *compile;	   /* NULL: no bytecode */
 	void *compile_context;
 	/* Called with raw bytes written, for progress; NULL: not. */
 	void (*progress)(void *context, uint64_t bytes);
 	void *progress_context;
 };
 
-/* Adds the wheel's files to a layer, except those that paths holds already,
- * and claims its paths. Every member's CRC and RECORD hash are checked on the
- * way: after an error the layer must not be published. Memory does not grow
- * with the wheel; a .py is held whole while it compiles. */
+/* Adds the wheel's files to a layer, except those that paths holds already
+ * with the same bytes, and claims its paths. Give the paths of one layer where
+ * the layer's bytes must not depend on those below. Every member's CRC and
+ * RECORD hash are checked on the way: after an error the layer must not be
+ * published. Memory does not grow with the wheel; a .py is held whole while it
+ * compiles, and is not compiled above WHEEL_SOURCE_MAX bytes. */
 int wheel_add_to_layer(struct wheel *wheel, struct layer *layer,
 		       const struct wheel_add_options *options,
 		       struct error **err);
