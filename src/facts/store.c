@@ -51,7 +51,8 @@ char *store_hex_path(const struct store *store, const char *folder,
 int store_flock(int fd, int operation, const char *waits_for,
 		struct error **err)
 {
-	bool said = false;
+	enum { STEP_MS = 5, SAY_AFTER_MS = 2000 };
+	unsigned waited_ms = 0;
 
 	while (flock(fd, operation | LOCK_NB) < 0) {
 		if (errno == EINTR)
@@ -60,11 +61,12 @@ int store_flock(int fd, int operation, const char *waits_for,
 			return err_sys(err, "cannot lock a file of the store");
 		if (pool_check_cancelled(err))
 			return -1;
-		if (!said && waits_for)
+		if (waited_ms == SAY_AFTER_MS && waits_for)
 			log_info("waiting: %s", waits_for);
-		said = true;
+		waited_ms += STEP_MS;
 		/* A blocking flock would not see Ctrl-C in a pool thread. */
-		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L},
+			  NULL);
 	}
 	return 0;
 }

@@ -57,7 +57,7 @@ struct fetch_request {
 };
 
 struct fetch_response {
-	unsigned status;    /* 200 also for a file url that was read */
+	unsigned status;    /* of a file url: 200, 206, 404 or 416 */
 	char *url;	    /* after redirects, without credentials */
 	struct buf headers; /* "name: value\n" of the last answer */
 	struct buf body;

@@ -1,12 +1,17 @@
-/* store_fleet: what the tests of the store share: a scratch store, and one
- * run of everything that a build does to a store. */
+/* store_fleet: what the tests of the store and of what fills it share: scratch
+ * folders, messages, and one run of everything that a build does to a store. */
 #pragma once
 
 #include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -22,6 +27,37 @@ static inline char *scratch_new(void)
 	if (!mkdtemp(path))
 		abort();
 	return path;
+}
+
+/* Setup and teardown of a test: *state is its scratch folder. */
+static inline int scratch_setup(void **state)
+{
+	*state = scratch_new();
+	return 0;
+}
+
+static inline int scratch_teardown(void **state)
+{
+	fs_remove_tree(*state, NULL);
+	free(*state);
+	return 0;
+}
+
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+static inline void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' is not in: %s", part, text);
+}
+
+/* The error's message has this part. Frees it. */
+static inline void assert_error(struct error *error, const char *part)
+{
+	assert_non_null(error);
+	assert_has(err_message(error), part);
+	err_free(error);
 }
 
 /* Puts a one-layer image into the store and fills image; reference is

@@ -1,27 +1,9 @@
 /* store: what comes back out, what is refused, what verify sees, and several
  * threads and processes at once. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #include "base/pool.h"
 #include "store_fleet.h"
-
-static int setup(void **state)
-{
-	*state = scratch_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fs_remove_tree(*state, NULL);
-	free(*state);
-	return 0;
-}
 
 static struct store *open_store(const char *path)
 {
@@ -45,14 +27,6 @@ static void must(int result, struct error *error)
 		int result_ = call;                                            \
 		must(result_, problem);                                        \
 	} while (0)
-
-static void assert_message(struct error *error, const char *part)
-{
-	assert_non_null(error);
-	if (!strstr(err_message(error), part))
-		fail_msg("'%s' is not in: %s", part, err_message(error));
-	err_free(error);
-}
 
 static void read_file(const char *folder, const char *name, struct buf *out)
 {
@@ -87,11 +61,11 @@ static void blobs_come_back(void **state)
 	MUST(store_read(store, &digest, 5, &out, &problem));
 	assert_true(str_eq(buf_str(&out), STR("hello")));
 	assert_int_equal(store_read(store, &digest, 4, &out, &error), -1);
-	assert_message(error, "larger than 4 B");
+	assert_error(error, "larger than 4 B");
 	error = NULL;
 	assert_false(store_has(store, &absent));
 	assert_int_equal(store_read(store, &absent, 4, &out, &error), -1);
-	assert_message(error, "No such file");
+	assert_error(error, "No such file");
 	MUST(store_put_bytes(store, STR(""), &digest, &problem));
 	MUST(store_read(store, &digest, 0, &out, &problem));
 	assert_int_equal(out.n, 5);
@@ -195,7 +169,7 @@ static void actions_are_remembered(void **state)
 				 str_of(large, STORE_ACTION_MAX_BYTES + 1),
 				 &error),
 		-1);
-	assert_message(error, "too large");
+	assert_error(error, "too large");
 	store_close(store);
 }
 
@@ -329,11 +303,11 @@ static void an_image_without_its_layer_is_refused(void **state)
 
 	assert_int_equal(truncate(path, 3), 0);
 	assert_int_equal(store_images_put(store, &image, 1, &error), -1);
-	assert_message(error, "image 'broken' is not whole: sha256:");
+	assert_error(error, "image 'broken' is not whole: sha256:");
 	error = NULL;
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(store_images_put(store, &image, 1, &error), -1);
-	assert_message(error, "is not in the store");
+	assert_error(error, "is not in the store");
 	read_file(*state, "index.json", &after);
 	assert_true(str_eq(buf_str(&before), buf_str(&after)));
 	store_close(store);
@@ -365,7 +339,7 @@ static void other_folders_are_refused(void **state)
 	write_file(*state, "thesis.txt", "years of work");
 	assert_int_equal(store_open(*state, &store, &error), -1);
 	assert_int_equal(err_class(error), ERR_USAGE);
-	assert_message(error, "it holds 'thesis.txt'");
+	assert_error(error, "it holds 'thesis.txt'");
 	MUST(fs_list(*state, &names, &problem));
 	assert_int_equal(names.n, 1);
 }
@@ -377,7 +351,7 @@ static void other_layouts_are_refused(void **state)
 
 	write_file(*state, "oci-layout", "{\"imageLayoutVersion\":\"2.0\"}");
 	assert_int_equal(store_open(*state, &store, &error), -1);
-	assert_message(error, "not an OCI image layout of version 1.0.0");
+	assert_error(error, "not an OCI image layout of version 1.0.0");
 }
 
 /* Names, sizes and change times of everything in a folder. */
@@ -418,8 +392,7 @@ static void a_newer_store_is_refused_untouched(void **state)
 	assert_string_equal(err_hint_text(error),
 			    "use that slipway, or another store (--store DIR); "
 			    "nothing was changed");
-	assert_message(error,
-		       "was made by a newer slipway: it has version 256");
+	assert_error(error, "was made by a newer slipway: it has version 256");
 	fingerprint(*state, &after);
 	assert_string_equal(buf_text(&before), buf_text(&after));
 }
@@ -437,7 +410,7 @@ static void a_damaged_database_is_an_error(void **state)
 	assert_int_equal(store_open(*state, &store, &error), -1);
 	assert_int_equal(err_class(error), ERR_ENV);
 	assert_non_null(strstr(err_hint_text(error), "move that file"));
-	assert_message(error, "not a database");
+	assert_error(error, "not a database");
 }
 
 static void a_damaged_index_is_an_error(void **state)
@@ -449,11 +422,11 @@ static void a_damaged_index_is_an_error(void **state)
 
 	write_file(*state, "index.json", "{\"manifests\":");
 	assert_int_equal(store_images(store, &list, &error), -1);
-	assert_message(error, "index.json' line 1");
+	assert_error(error, "index.json' line 1");
 	error = NULL;
 	write_file(*state, "index.json", "{}");
 	assert_int_equal(store_images(store, &list, &error), -1);
-	assert_message(error, "no list 'manifests'");
+	assert_error(error, "no list 'manifests'");
 	store_close(store);
 }
 
@@ -478,7 +451,7 @@ static void the_default_place_follows_the_environment(void **state)
 	assert_string_equal(third, "/h/.local/share/slipway");
 	unsetenv("HOME");
 	assert_null(store_default_path(&error));
-	assert_message(error, "no place for the store");
+	assert_error(error, "no place for the store");
 }
 
 /* -- upkeep -- */
@@ -717,8 +690,6 @@ static void one_that_is_alone_keeps_others_out(void **state)
 	close(told[1]);
 	store_close(store);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

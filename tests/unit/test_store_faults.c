@@ -3,16 +3,11 @@
  * This program's own definitions of those calls come before libc's, for SQLite
  * too. */
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 #include "store_fleet.h"
 
