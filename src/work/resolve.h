@@ -74,7 +74,7 @@ void resolve_result_release(struct resolve_result *result);
 /* Locks every service that is not skipped. 0 also where services have
  * problems: the lock holds the others. -1 where nothing could be locked
  * (ERR_ENV: network, no uv, disk). The lock's plan and layers are those of
- * previous. */
+ * previous, from which it borrows: previous must outlive it. */
 int resolve_run(const struct resolve_options *options,
 		struct resolve_result *result, struct error **err);
 
