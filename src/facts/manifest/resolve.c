@@ -16,9 +16,16 @@ const void *manifest_find_or_problem(struct manifest *manifest,
 	if (found || wanted->s.n == 0)
 		return found;
 	for (size_t i = 0; i < n; i++)
-		manifest_nearest_offer(&nearest, manifest_name_at(list, i)->s);
+		if (manifest_name_at(list, i)->at.line)
+			manifest_nearest_offer(&nearest,
+					       manifest_name_at(list, i)->s);
+	/* A section that could not be read was complained about already. */
+	if (!nearest.offered && manifest->problems.n)
+		return NULL;
 	reader_problem(manifest, wanted->at,
-		       manifest_nearest_hint(&manifest->arena, &nearest),
+		       nearest.offered ? manifest_nearest_hint(&manifest->arena,
+							       &nearest)
+				       : STR("none is declared"),
 		       "there is no %s '" STR_FMT "'", kind,
 		       STR_ARG(wanted->s));
 	return NULL;

@@ -114,7 +114,7 @@ static bool is_module(struct str name)
 
 static void read_script(struct manifest *manifest, struct manifest_run *run)
 {
-	struct str path = run->entry.s, hint = STR_EMPTY;
+	struct str path = run->entry.s, hint;
 
 	while (str_eat(&path, STR("./")))
 		;

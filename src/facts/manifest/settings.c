@@ -243,7 +243,8 @@ static void field_user(struct manifest *manifest, const struct yaml_node *node,
 	if (!reader_want(manifest, node, key->name, form))
 		return;
 	str_split(&rest, ':', &first);
-	if (!reader_to_number(first, 0, 0x7fffffff, &uid) ||
+	if (str_ends(node->text, STR(":")) ||
+	    !reader_to_number(first, 0, 0x7fffffff, &uid) ||
 	    !reader_to_number(rest.n ? rest : first, 0, 0x7fffffff, &gid))
 		reader_refuse(manifest, node, key->name, form);
 	else
