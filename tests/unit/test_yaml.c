@@ -5,12 +5,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "codec/yaml.h"
+#include "guard.h"
 
 static void nodes_know_their_place(void **state)
 {
@@ -280,19 +279,13 @@ static void nothing_behind_the_end_is_read(void **state)
 		"a: &x [1, 'b', \"c\\u00e9\"]\n? d\n: |-\n"
 		"  block\n   more\n\ne: >\n  folded\n  x\n"
 		"f: !!str {g: *x, h: \xc3\xa9}\n# end\n...\n";
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct guard guard = guard_new(sizeof text);
 
 	(void)state;
-	assert_ptr_not_equal(p, MAP_FAILED);
-	assert_int_equal(mprotect(p + page, page, PROT_NONE), 0);
 	for (size_t n = 0; n < sizeof text; n++) {
 		auto_arena struct arena arena = ARENA_EMPTY;
 		struct yaml_problem problem = {0, 0, ""};
-		char *start = p + page - n;
-
-		memcpy(start, text, n);
+		char *start = guard_copy(&guard, text, n);
 		const struct yaml_node *root =
 			yaml_parse(str_of(start, n), NULL, &arena, &problem);
 
@@ -300,7 +293,7 @@ static void nothing_behind_the_end_is_read(void **state)
 		if (n == sizeof text - 1)
 			assert_non_null(root);
 	}
-	munmap(p, 2 * page);
+	guard_free(&guard);
 }
 
 int main(void)
