@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,6 +47,15 @@ char *path_join(const char *folder, const char *name)
 			   n && folder[n - 1] == '/' ? "" : "/", name);
 }
 
+/* At p of valid UTF-8: U+0000 to U+001F, U+007F, U+0080 to U+009F. */
+static bool is_control(const char *p)
+{
+	unsigned char c = (unsigned char)p[0];
+
+	return c < 0x20 || c == 0x7f ||
+	       (c == 0xc2 && (unsigned char)p[1] < 0xa0);
+}
+
 bool path_is_clean(struct str path)
 {
 	struct str rest = path, part;
@@ -53,8 +64,7 @@ bool path_is_clean(struct str path)
 	    !str_is_utf8(path))
 		return false;
 	for (size_t i = 0; i < path.n; i++)
-		if ((unsigned char)path.p[i] < 0x20 || path.p[i] == 0x7f ||
-		    path.p[i] == '\\')
+		if (is_control(path.p + i) || path.p[i] == '\\')
 			return false;
 	while (str_split(&rest, '/', &part))
 		if (part.n == 0 || part.n > 255 || str_eq(part, STR(".")) ||
@@ -70,59 +80,84 @@ bool fs_exists(const char *path)
 	return lstat(path, &info) == 0;
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Errors other than EEXIST hide that it is there, on read-only mounts. */
+static int make_dir(const char *path, mode_t mode, struct error **err)
+{
+	if (mkdir(path, mode) == 0)
+		return 0;
+	int number = errno;
+
+	if (is_folder(path))
+		return 0;
+	errno = number == EEXIST ? ENOTDIR : number;
+	return err_sys(err, "cannot make the folder '%s'", path);
+}
+
 int fs_make_dirs(const char *path, mode_t mode, struct error **err)
 {
 	auto_free char *partial = mem_strdup(path);
+	size_t n = strlen(partial);
 
-	for (char *p = partial + 1;; p++) {
-		if (*p != '/' && *p != '\0')
+	for (size_t i = 1; i < n; i++) {
+		if (partial[i] != '/')
 			continue;
-		char end = *p;
-
-		*p = '\0';
-		if (mkdir(partial, mode) < 0 && errno != EEXIST)
-			return err_sys(err, "cannot make the folder '%s'",
-				       partial);
-		if (end == '\0')
-			return 0;
-		*p = '/';
+		partial[i] = '\0';
+		if (make_dir(partial, mode, err))
+			return -1;
+		partial[i] = '/';
 	}
+	return make_dir(partial, mode, err);
 }
 
-static int remove_entries(int dir_fd, const char *path, struct error **err);
+/* Removing a tree. Depth costs descriptors and stack, and an archive's author
+ * chooses it, so a folder below MAX_DEPTH is first moved up to the top. */
+enum { MAX_DEPTH = 64 };
 
-static int remove_at(int parent_fd, const char *name, const char *path,
-		     struct error **err)
+struct removal {
+	int top_fd;	/* the outermost folder */
+	unsigned moved; /* folders so far; makes their names */
+};
+
+static int remove_at(struct removal *removal, int parent_fd, const char *name,
+		     const char *path, unsigned depth, struct error **err);
+
+/* A tree may hold folders that their owner cannot read or write. */
+static int open_to_remove(int parent_fd, const char *name)
 {
-	if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return err_sys(err, "cannot remove '%s'", path);
-	auto_close int dir_fd =
-		openat(parent_fd, name,
-		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(parent_fd, name, O_RDONLY | flags);
 
-	if (dir_fd < 0)
-		return err_sys(err, "cannot open '%s' to remove it", path);
-	/* An image root may hold folders that their owner cannot write. */
-	fchmod(dir_fd, 0700);
-	if (remove_entries(dir_fd, path, err))
-		return -1;
-	if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return err_sys(err, "cannot remove the folder '%s'", path);
-	return 0;
+	if (fd < 0 && errno == EACCES) {
+		auto_close int handle = openat(parent_fd, name, O_PATH | flags);
+		auto_free char *link = path_printf("/proc/self/fd/%d", handle);
+
+		if (handle < 0 || chmod(link, 0700) < 0)
+			return -1;
+		return openat(handle, ".", O_RDONLY | flags);
+	}
+	if (fd >= 0)
+		fchmod(fd, 0700);
+	return fd;
 }
 
-static int remove_entries(int dir_fd, const char *path, struct error **err)
+static int remove_entries(struct removal *removal, int dir_fd, const char *path,
+			  unsigned depth, struct error **err)
 {
-	int copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	int result = 0;
 
 	if (!dir) {
-		if (copy >= 0)
-			close(copy);
-		return err_sys(err, "cannot read the folder '%s'", path);
+		err_sys(err, "cannot read the folder '%s'", path);
+		fs_close_pointer(&copy);
+		return -1;
 	}
 	struct dirent *entry;
 
@@ -132,15 +167,72 @@ static int remove_entries(int dir_fd, const char *path, struct error **err)
 			continue;
 		auto_free char *child = path_join(path, entry->d_name);
 
-		result = remove_at(dir_fd, entry->d_name, child, err);
+		result = remove_at(removal, dir_fd, entry->d_name, child,
+				   depth + 1, err);
 	}
 	closedir(dir);
 	return result;
 }
 
+static int move_to_top(struct removal *removal, int parent_fd, const char *name,
+		       const char *path, struct error **err)
+{
+	for (unsigned tries = 0; tries < 1000; tries++) {
+		auto_free char *moved =
+			path_printf("remove.%u", removal->moved++);
+
+		if (renameat(parent_fd, name, removal->top_fd, moved) == 0)
+			return 0;
+		if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
+			break;
+	}
+	return err_sys(err, "cannot move '%s' to remove it", path);
+}
+
+static int remove_folder(struct removal *removal, int parent_fd,
+			 const char *name, const char *path, unsigned depth,
+			 struct error **err)
+{
+	auto_close int dir_fd = open_to_remove(parent_fd, name);
+
+	if (dir_fd < 0)
+		return err_sys(err, "cannot open '%s' to remove it", path);
+	if (depth == 0)
+		removal->top_fd = dir_fd;
+	for (;;) {
+		unsigned moved = removal->moved;
+
+		if (remove_entries(removal, dir_fd, path, depth, err))
+			return -1;
+		if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ||
+		    errno == ENOENT)
+			return 0;
+		/* What was moved up here meanwhile is removed next. */
+		if (errno != ENOTEMPTY || depth > 0 || moved == removal->moved)
+			return err_sys(err, "cannot remove the folder '%s'",
+				       path);
+	}
+}
+
+static int remove_at(struct removal *removal, int parent_fd, const char *name,
+		     const char *path, unsigned depth, struct error **err)
+{
+	if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_sys(err, "cannot remove '%s'", path);
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0)
+		return 0;
+	if (depth > MAX_DEPTH)
+		return move_to_top(removal, parent_fd, name, path, err);
+	return remove_folder(removal, parent_fd, name, path, depth, err);
+}
+
 int fs_remove_tree(const char *path, struct error **err)
 {
-	return remove_at(AT_FDCWD, path, path, err);
+	struct removal removal = {-1, 0};
+
+	return remove_at(&removal, AT_FDCWD, path, path, 0, err);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -156,10 +248,15 @@ int fs_list(const char *folder, struct fs_names *names, struct error **err)
 		return err_sys(err, "cannot read the folder '%s'", folder);
 	struct dirent *entry;
 
-	while ((entry = readdir(dir)))
+	for (errno = 0; (entry = readdir(dir)); errno = 0)
 		if (strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0)
 			array_push(names, mem_strdup(entry->d_name));
+	if (errno) {
+		err_sys(err, "cannot read the folder '%s'", folder);
+		closedir(dir);
+		return -1;
+	}
 	closedir(dir);
 	array_sort(names, compare_names);
 	return 0;
@@ -205,9 +302,17 @@ int fs_read_fd(int fd, const char *name, size_t max_bytes, struct buf *out,
 int fs_read(const char *path, size_t max_bytes, struct buf *out,
 	    struct error **err)
 {
-	auto_close int fd = fs_open(path, O_RDONLY, 0, err);
+	/* Opening a named pipe would wait for a writer. */
+	auto_close int fd = fs_open(path, O_RDONLY | O_NONBLOCK, 0, err);
+	struct stat info;
 
-	return fd < 0 ? -1 : fs_read_fd(fd, path, max_bytes, out, err);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode) &&
+	    !S_ISDIR(info.st_mode))
+		return err_make(err, ERR_FLEET, "'%s' is not a regular file",
+				path);
+	return fs_read_fd(fd, path, max_bytes, out, err);
 }
 
 int fs_write_all(int fd, struct str bytes, const char *name, struct error **err)
@@ -279,9 +384,13 @@ int fs_publish(int fd, const char *temporary, const char *path,
 int fs_write_file(const char *path, struct str bytes, mode_t mode,
 		  struct error **err)
 {
+	uint64_t random;
+
+	/* Processes in two containers may write the same file. */
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		return err_sys(err, "cannot get random bytes");
 	auto_free char *temporary =
-		path_printf("%s.%d.tmp", path, (int)gettid());
-	unlink(temporary);
+		path_printf("%s.%016" PRIx64 ".tmp", path, random);
 	auto_close int fd =
 		fs_open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode, err);
 
@@ -302,6 +411,11 @@ int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode)
 		.mode = flags & O_CREAT ? mode : 0,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
+	int fd;
 
-	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+	/* EAGAIN: something was renamed while the kernel walked a "..". */
+	do
+		fd = (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	return fd;
 }

@@ -48,17 +48,21 @@ char *path_printf(const char *format, ...)
  * put into a layer. */
 bool path_is_clean(struct str path);
 
+/* True where something is there, be it a dangling link. */
 bool fs_exists(const char *path);
+
+/* Makes a folder and those above it; one that is there is fine. */
 int fs_make_dirs(const char *path, mode_t mode, struct error **err);
 
 /* Removes a file or a folder with all in it; what is not there is fine. Never
- * follows symbolic links. */
+ * follows symbolic links, and bounds descriptors and stack at any depth. */
 int fs_remove_tree(const char *path, struct error **err);
 
 /* Names in a folder, bytewise sorted, without "." and "..". */
 int fs_list(const char *folder, struct fs_names *names, struct error **err);
 
-/* Whole file into out (appended). More than max_bytes is an error. */
+/* Whole regular file into out (appended); fs_read_fd takes pipes too. More than
+ * max_bytes is an error. */
 int fs_read(const char *path, size_t max_bytes, struct buf *out,
 	    struct error **err);
 int fs_read_fd(int fd, const char *name, size_t max_bytes, struct buf *out,
