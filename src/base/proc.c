@@ -15,10 +15,16 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/pool.h"
 
 extern char **environ;
 
-enum { DEFAULT_MAX_OUTPUT = 64 << 20, READ_BYTES = 64 << 10 };
+enum {
+	DEFAULT_MAX_OUTPUT = 64 << 20,
+	READ_BYTES = 64 << 10,
+	CANCEL_POLL_MS = 200, /* how late a cancellation may be seen */
+	STOP_MS = 1000,
+};
 
 void proc_result_release(struct proc_result *result)
 {
@@ -26,16 +32,25 @@ void proc_result_release(struct proc_result *result)
 	buf_release(&result->errors);
 }
 
+static bool is_program(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+	       access(path, X_OK) == 0;
+}
+
+/* An absolute path, because the child may change its folder first. */
 char *proc_find(const char *name)
 {
 	if (strchr(name, '/'))
-		return access(name, X_OK) == 0 ? mem_strdup(name) : NULL;
+		return is_program(name) ? realpath(name, NULL) : NULL;
 	struct str rest = str_from(getenv("PATH")), folder;
 
 	while (str_split(&rest, ':', &folder)) {
 		char *path = path_printf(STR_FMT "/%s", STR_ARG(folder), name);
 
-		if (access(path, X_OK) == 0)
+		if (path[0] == '/' && folder.n && is_program(path))
 			return path;
 		free(path);
 	}
@@ -56,12 +71,31 @@ static int limit_apply(const struct proc_limit *limit)
 	return setrlimit((__rlimit_resource_t)limit->resource, &new);
 }
 
+/* What the child says where it could not become the program. */
+enum start_step { AT_PIPES, AT_FOLDER, AT_LIMITS, AT_PROGRAM };
+
+struct start_failure {
+	int number; /* errno */
+	enum start_step at;
+};
+
+static _Noreturn void give_up(int report, enum start_step at)
+{
+	struct start_failure failure = {errno, at};
+
+	(void)!write(report, &failure, sizeof failure);
+	_exit(126);
+}
+
 /* In the child: never returns. */
 static _Noreturn void run_child(const struct proc_options *options,
-				const char *program, const int fds[3])
+				const char *program, const int fds[3],
+				int report)
 {
 	sigset_t none;
 
+	/* Its own group, so that what it starts can be ended with it. */
+	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -70,21 +104,51 @@ static _Noreturn void run_child(const struct proc_options *options,
 		if (fds[i] == i)
 			fcntl(i, F_SETFD, 0);
 		else if (dup2(fds[i], i) < 0)
-			_exit(126);
+			give_up(report, AT_PIPES);
 	}
 	if (options->folder && chdir(options->folder) < 0)
-		_exit(126);
-	for (size_t i = 0; i < options->limit_count; i++) {
-		const struct proc_limit *limit = &options->limits[i];
-
-		if (limit_apply(limit))
-			_exit(126);
-	}
+		give_up(report, AT_FOLDER);
+	for (size_t i = 0; i < options->limit_count; i++)
+		if (limit_apply(&options->limits[i]))
+			give_up(report, AT_LIMITS);
 	if (options->prepare && options->prepare(options->prepare_argument))
 		_exit(125);
 	execve(program, (char *const *)(uintptr_t)options->argv,
 	       options->env ? (char *const *)(uintptr_t)options->env : environ);
-	_exit(errno == ENOENT ? 127 : 126);
+	give_up(report, AT_PROGRAM);
+}
+
+static int wait_status(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 255;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+				   : WEXITSTATUS(status);
+}
+
+/* Waits until the child has become the program. */
+static int await_start(const struct proc_options *options, int report,
+		       struct error **err)
+{
+	struct start_failure failure;
+	ssize_t n;
+
+	do
+		n = read(report, &failure, sizeof failure);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof failure)
+		return 0;
+	errno = failure.number;
+	if (failure.at == AT_FOLDER)
+		return err_sys(err, "cannot start '%s' in the folder '%s'",
+			       options->argv[0], options->folder);
+	if (failure.at == AT_LIMITS)
+		return err_sys(err, "cannot set the limits of '%s'",
+			       options->argv[0]);
+	return err_sys(err, "cannot start '%s'", options->argv[0]);
 }
 
 /* Starts with the three descriptors as 0, 1 and 2. The pid or -1. */
@@ -92,59 +156,67 @@ static pid_t start(const struct proc_options *options, const int fds[3],
 		   struct error **err)
 {
 	auto_free char *program = proc_find(options->argv[0]);
+	int report[2];
 
-	if (!program) {
-		err_make(err, ERR_ENV, "the program '%s' is not installed",
-			 options->argv[0]);
-		return -1;
-	}
+	if (!program)
+		return err_make(err, ERR_ENV,
+				"the program '%s' is not installed",
+				options->argv[0]);
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return err_sys(err, "cannot make a pipe");
 	signal(SIGPIPE, SIG_IGN);
+	/* Where it is ignored, as some supervisors leave it, the kernel keeps
+	 * no exit status. */
+	signal(SIGCHLD, SIG_DFL);
 	pid_t pid = fork();
 
 	if (pid == 0)
-		run_child(options, program, fds);
+		run_child(options, program, fds, report[1]);
+	close(report[1]);
 	if (pid < 0)
 		err_sys(err, "cannot start '%s'", options->argv[0]);
+	else if (await_start(options, report[0], err)) {
+		wait_status(pid);
+		pid = -1;
+	}
+	close(report[0]);
 	return pid;
 }
 
-static int wait_status(pid_t pid)
+/* Reads what there is. False at the end of the file or where it is broken. */
+static bool drain(int fd, struct buf *out, size_t max_bytes)
 {
-	int status = 0;
+	while (out->n <= max_bytes) {
+		buf_reserve(out, READ_BYTES);
+		ssize_t n = read(fd, out->p + out->n, out->capacity - out->n);
 
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-				   : WEXITSTATUS(status);
-}
-
-/* Reads what there is; at end of file closes *fd and sets it to -1. */
-static int drain(int *fd, struct buf *out, size_t max_bytes)
-{
-	buf_reserve(out, READ_BYTES);
-	ssize_t n = read(*fd, out->p + out->n, out->capacity - out->n);
-
-	if (n < 0)
-		return errno == EINTR || errno == EAGAIN ? 0 : -1;
-	if (n == 0) {
-		close(*fd);
-		*fd = -1;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN;
+		if (n == 0)
+			return false;
+		out->n += (size_t)n;
 	}
-	out->n += (size_t)n;
-	return out->n > max_bytes ? -1 : 0;
+	return true;
 }
 
-/* Writes what the pipe takes; closes it at the end of the input. */
+static void close_fd(int *fd)
+{
+	fs_close_pointer(fd);
+	*fd = -1;
+}
+
+/* Writes what the pipe takes; closes it at the end of the input, or where the
+ * child has closed its end. */
 static void feed(int *fd, struct str *input)
 {
 	ssize_t n = input->n ? write(*fd, input->p, input->n) : 0;
 
 	if (n > 0)
 		*input = str_slice(*input, (size_t)n, input->n);
-	if (input->n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
-		close(*fd);
-		*fd = -1;
-	}
+	if (input->n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+		close_fd(fd);
 }
 
 static uint64_t clock_ms(void)
@@ -155,40 +227,100 @@ static uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Moves bytes until both outputs are closed. NULL or why it ended early. */
-static const char *exchange(int fds[3], const struct proc_options *options,
-			    struct proc_result *result)
+/* A child's pipes while it runs. */
+struct exchange {
+	int fds[3]; /* -1 once closed */
+	int pidfd;
+	struct str input;
+	size_t max_bytes;
+	uint64_t end_ms;
+	struct proc_result *result;
+};
+
+/* One round of waiting. True while there is more to come: the child runs.
+ * What it started and left behind may keep its pipes, and is not waited for. */
+static bool exchange_round(struct exchange *x, int wait_ms)
 {
-	size_t max = options->max_output_bytes ? options->max_output_bytes
-					       : DEFAULT_MAX_OUTPUT;
-	uint64_t end = clock_ms() + options->timeout_ms;
-	struct str input = options->input;
+	struct pollfd polls[4] = {
+		{x->fds[0], POLLOUT, 0},
+		{x->fds[1], POLLIN, 0},
+		{x->fds[2], POLLIN, 0},
+		{x->pidfd, POLLIN, 0},
+	};
 
-	while (fds[1] >= 0 || fds[2] >= 0) {
-		struct pollfd polls[3] = {
-			{fds[0], POLLOUT, 0},
-			{fds[1], POLLIN, 0},
-			{fds[2], POLLIN, 0},
-		};
-		int wait_ms = -1;
+	if (poll(polls, 4, wait_ms) < 0)
+		return true;
+	if (polls[0].revents)
+		feed(&x->fds[0], &x->input);
+	if (polls[1].revents &&
+	    !drain(x->fds[1], &x->result->output, x->max_bytes))
+		close_fd(&x->fds[1]);
+	if (polls[2].revents &&
+	    !drain(x->fds[2], &x->result->errors, x->max_bytes))
+		close_fd(&x->fds[2]);
+	return !polls[3].revents;
+}
 
-		if (options->timeout_ms) {
-			uint64_t now = clock_ms();
+/* Moves bytes until the child has ended. NULL or why it has to be ended. */
+static const char *exchange(struct exchange *x)
+{
+	bool running = true;
 
-			if (now >= end)
-				return "took too long";
-			wait_ms = end - now > 60000 ? 60000 : (int)(end - now);
-		}
-		if (poll(polls, 3, wait_ms) < 0 && errno != EINTR)
-			return "could not be waited for";
-		if (polls[0].revents)
-			feed(&fds[0], &input);
-		if (polls[1].revents && drain(&fds[1], &result->output, max))
-			return "printed too much";
-		if (polls[2].revents && drain(&fds[2], &result->errors, max))
+	while (running) {
+		uint64_t now = clock_ms();
+		uint64_t left = now < x->end_ms ? x->end_ms - now : 0;
+
+		if (left == 0)
+			return "took too long";
+		if (pool_is_cancelled())
+			return "was interrupted";
+		running = exchange_round(
+			x, left < CANCEL_POLL_MS ? (int)left : CANCEL_POLL_MS);
+		if (!running) /* what it wrote last may still be there */
+			exchange_round(x, 0);
+		if (x->result->output.n > x->max_bytes ||
+		    x->result->errors.n > x->max_bytes)
 			return "printed too much";
 	}
 	return NULL;
+}
+
+/* Ends a child and all that it started and that stayed in its group. */
+static void kill_group(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+}
+
+static void close_all(int *fds, int count)
+{
+	for (int i = 0; i < count; i++)
+		fs_close_pointer(&fds[i]);
+}
+
+static const char *run_to_end(const struct proc_options *options, pid_t pid,
+			      int ours[3], struct proc_result *result)
+{
+	uint64_t now = clock_ms();
+	uint64_t end = now + options->timeout_ms;
+	struct exchange x = {
+		.fds = {ours[0], ours[1], ours[2]},
+		.pidfd = (int)syscall(SYS_pidfd_open, pid, 0),
+		.input = options->input,
+		.max_bytes = options->max_output_bytes
+				     ? options->max_output_bytes
+				     : DEFAULT_MAX_OUTPUT,
+		.end_ms = options->timeout_ms && end > now ? end : UINT64_MAX,
+		.result = result,
+	};
+	const char *problem =
+		x.pidfd < 0 ? "could not be waited for" : exchange(&x);
+
+	if (problem)
+		kill_group(pid);
+	close_all(x.fds, 3);
+	fs_close_pointer(&x.pidfd);
+	return problem;
 }
 
 /* A pipe whose end number mine is not blocking. */
@@ -197,12 +329,6 @@ static int make_pipe(int ends[2], int mine)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -1;
 	return fcntl(ends[mine], F_SETFL, O_NONBLOCK);
-}
-
-static void close_all(int *fds, int count)
-{
-	for (int i = 0; i < count; i++)
-		fs_close_pointer(&fds[i]);
 }
 
 int proc_run(const struct proc_options *options, struct proc_result *result,
@@ -225,16 +351,14 @@ int proc_run(const struct proc_options *options, struct proc_result *result,
 		close_all(ours, 3);
 		return -1;
 	}
-	const char *problem = exchange(ours, options, result);
+	const char *problem = run_to_end(options, pid, ours, result);
 
-	close_all(ours, 3);
-	if (problem)
-		kill(pid, SIGKILL);
 	result->status = wait_status(pid);
 	result->ended_early = problem;
 	if (problem)
-		return err_make(err, ERR_ENV, "'%s' %s and was ended",
-				options->argv[0], problem);
+		return err_make(
+			err, pool_is_cancelled() ? ERR_CANCELLED : ERR_ENV,
+			"'%s' %s and was ended", options->argv[0], problem);
 	return 0;
 }
 
@@ -278,8 +402,8 @@ void proc_stop(struct proc_worker *worker)
 	int pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
 	struct pollfd wait = {pidfd, POLLIN, 0};
 
-	if (pidfd < 0 || poll(&wait, 1, 1000) <= 0)
-		kill(worker->pid, SIGKILL);
+	if (pidfd < 0 || poll(&wait, 1, STOP_MS) <= 0)
+		kill_group(worker->pid);
 	fs_close_pointer(&pidfd);
 	wait_status(worker->pid);
 	worker->pid = -1;

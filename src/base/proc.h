@@ -54,8 +54,10 @@ void proc_result_release(struct proc_result *result);
 		0, BUF_EMPTY, BUF_EMPTY, NULL                                  \
 	}
 
-/* Runs to the end. 0 whatever the exit status; -1 (ERR_ENV) where it cannot be
- * started, runs into its bounds, or the process is cancelled (pool.h). */
+/* Runs to the end. 0 whatever the exit status; -1 where it cannot be started
+ * or runs into its bounds (ERR_ENV), or the process is cancelled (pool.h;
+ * ERR_CANCELLED). A child that has to be ended is ended with its process group.
+ * What it leaves behind when it ends by itself is not waited for. */
 int proc_run(const struct proc_options *options, struct proc_result *result,
 	     struct error **err);
 
@@ -73,5 +75,6 @@ int proc_start(const struct proc_options *options, struct proc_worker *worker,
 /* Closes the pipes and reaps; kills what does not end within a second. */
 void proc_stop(struct proc_worker *worker);
 
-/* Path of a program in PATH (heap, the caller frees), or NULL. */
+/* Absolute path of a program in PATH, or of one that is given by a path (heap,
+ * the caller frees), or NULL. Relative folders in PATH are left out. */
 char *proc_find(const char *name);
