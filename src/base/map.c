@@ -1,7 +1,9 @@
 #include "base/map.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/mem.h"
 
@@ -13,14 +15,37 @@ void map_release(struct map *map)
 	*map = (struct map)MAP_EMPTY;
 }
 
-/* FNV-1a, 64 bits, with a final mix: tables are small and keys are names. */
+/* Keys come from archives too, whose author could choose names that collide.
+ * So the hash has a secret of this process. Order never depends on it. */
+static uint64_t secret[2];
+static pthread_once_t secret_once = PTHREAD_ONCE_INIT;
+
+static void make_secret(void)
+{
+	if (getrandom(secret, sizeof secret, GRND_NONBLOCK) < 0)
+		secret[0] = (uintptr_t)&secret;
+	secret[0] |= 1;
+	secret[1] |= 1;
+}
+
+static uint64_t multiply_and_fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 static uint64_t key_hash(struct str key)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = secret[0] ^ key.n;
 
-	for (size_t i = 0; i < key.n; i++)
-		hash = (hash ^ (unsigned char)key.p[i]) * 0x100000001b3u;
-	return hash ^ hash >> 32;
+	for (; key.n; key = str_slice(key, 8, key.n)) {
+		uint64_t word = 0;
+
+		memcpy(&word, key.p, key.n < 8 ? key.n : 8);
+		hash = multiply_and_fold(hash ^ word, secret[1]);
+	}
+	return multiply_and_fold(hash, 0x9e3779b97f4a7c15u);
 }
 
 /* The slot that holds key, or the empty one where it belongs. */
@@ -37,6 +62,7 @@ static size_t find_slot(const struct map *map, struct str key)
 
 static void grow(struct map *map)
 {
+	pthread_once(&secret_once, make_secret);
 	free(map->slots);
 	map->slot_count = map->slot_count ? map->slot_count * 2 : 16;
 	map->slots = mem_zalloc(map->slot_count, sizeof *map->slots);
