@@ -17,6 +17,8 @@ enum {
 	REDRAW_MS = 100,       /* between two drawings of the bars */
 	PLAIN_LINE_MS = 10000, /* between two plain lines of one progress */
 	MAX_BARS = 4,	       /* drawn at once; the rest is counted */
+	LABEL_COLUMNS = 32,    /* at most, of a bar's line */
+	BAR_COLUMNS = 49,      /* of the rest of that line */
 };
 
 struct progress {
@@ -60,6 +62,11 @@ bool log_is_verbose(void)
 	return state.level == LOG_VERBOSE;
 }
 
+static bool shows_bars(void)
+{
+	return state.terminal && state.level >= LOG_NORMAL;
+}
+
 static void erase_bars(void)
 {
 	for (; state.drawn_lines; state.drawn_lines--)
@@ -74,6 +81,21 @@ static void format_amount(char *text, size_t size, uint64_t amount,
 	else
 		snprintf(text, size, "%llu %s", (unsigned long long)amount,
 			 unit);
+}
+
+/* Columns for a label beside the bar and two amounts, so that a line never
+ * wraps: what has wrapped could not be erased. */
+static size_t label_columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return LABEL_COLUMNS;
+	if (size.ws_col < BAR_COLUMNS + 8)
+		return 8;
+	return size.ws_col - BAR_COLUMNS < LABEL_COLUMNS
+		       ? size.ws_col - BAR_COLUMNS
+		       : LABEL_COLUMNS;
 }
 
 static void draw_bar(struct progress *progress)
@@ -92,7 +114,10 @@ static void draw_bar(struct progress *progress)
 	bar[width] = '\0';
 	format_amount(amount, sizeof amount, done, progress->unit);
 	format_amount(whole, sizeof whole, total, progress->unit);
-	fprintf(stderr, "%-32.32s [%s] %s", progress->label, bar, amount);
+	int columns = (int)label_columns();
+
+	fprintf(stderr, "%-*.*s [%s] %s", columns, columns, progress->label,
+		bar, amount);
 	if (total)
 		fprintf(stderr, " of %s", whole);
 	fputc('\n', stderr);
@@ -113,15 +138,41 @@ static void draw_bars(void)
 	fflush(stderr);
 }
 
+/* Bytes of the control character at p: 0, 1, or 2 for U+0080 to U+009F. */
+static int control_length(const char *p)
+{
+	unsigned char c = (unsigned char)p[0];
+
+	if (c == 0xc2 && (unsigned char)p[1] - 0x80u < 0x20)
+		return 2;
+	return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+}
+
+/* Messages quote names that come from archives and servers. What would steer
+ * the terminal is shown, not obeyed. */
+static void put_text(const char *text)
+{
+	while (*text) {
+		int n = control_length(text);
+
+		if (n == 0)
+			fputc(*text++, stderr);
+		for (; n > 0; n--)
+			fprintf(stderr, "\\x%02x", (unsigned char)*text++);
+	}
+}
+
 static void print_line(const char *colour, const char *prefix, const char *text)
 {
 	pthread_mutex_lock(&state.lock);
 	erase_bars();
 	if (state.colour && *prefix)
-		fprintf(stderr, "%s%s\033[0m%s\n", colour, prefix, text);
+		fprintf(stderr, "%s%s\033[0m", colour, prefix);
 	else
-		fprintf(stderr, "%s%s\n", prefix, text);
-	if (state.terminal)
+		fputs(prefix, stderr);
+	put_text(text);
+	fputc('\n', stderr);
+	if (shows_bars())
 		draw_bars();
 	pthread_mutex_unlock(&state.lock);
 }
@@ -231,7 +282,7 @@ void progress_free(struct progress *progress)
 	while (*at != progress)
 		at = &(*at)->next;
 	*at = progress->next;
-	if (state.terminal) {
+	if (shows_bars()) {
 		erase_bars();
 		draw_bars();
 	}
