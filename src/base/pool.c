@@ -89,6 +89,9 @@ size_t pool_add(struct pool *pool, const struct pool_task *task)
 {
 	struct node node = {.task = *task, .outcome = POOL_SKIPPED};
 
+	for (size_t i = 0; i < task->after_count; i++)
+		if (task->after[i] >= pool->nodes.n)
+			abort(); /* it could never start */
 	if (task->after_count) {
 		node.after = mem_alloc(task->after_count * sizeof *node.after);
 		memcpy(node.after, task->after,
@@ -201,25 +204,31 @@ static void *work(void *argument)
 	return NULL;
 }
 
-/* Signals are for the main thread: its handler calls pool_cancel(). */
-static void start_threads(struct pool *pool, pthread_t *threads)
+/* Signals are for the main thread: its handler calls pool_cancel(). Gives how
+ * many threads the host let us have. */
+static unsigned start_threads(struct pool *pool, pthread_t *threads)
 {
 	sigset_t all, old;
+	unsigned started = 0;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (unsigned i = 0; i < pool->jobs; i++)
-		if (pthread_create(&threads[i], NULL, work, pool))
-			abort();
+	while (started < pool->jobs &&
+	       pthread_create(&threads[started], NULL, work, pool) == 0)
+		started++;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return started;
 }
 
 int pool_run(struct pool *pool)
 {
 	auto_free pthread_t *threads = mem_zalloc(pool->jobs, sizeof *threads);
 
-	start_threads(pool, threads);
-	for (unsigned i = 0; i < pool->jobs; i++)
+	unsigned started = start_threads(pool, threads);
+
+	if (started == 0)
+		work(pool);
+	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	array_each (struct node, node, &pool->nodes)
 		if (node->outcome != POOL_DONE)

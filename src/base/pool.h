@@ -43,7 +43,8 @@ enum pool_outcome {
 struct pool *pool_new(unsigned jobs, uint64_t memory_bytes);
 void pool_free(struct pool *pool);
 
-/* Adds a task and gives its number. Not while pool_run runs. */
+/* Adds a task and gives its number. Not while pool_run runs. A task after one
+ * that is not there yet is an error of the programmer and ends the process. */
 size_t pool_add(struct pool *pool, const struct pool_task *task);
 
 /* Runs all tasks to their end. 0 where all are done, else -1. May be called
@@ -52,7 +53,7 @@ int pool_run(struct pool *pool);
 
 enum pool_outcome pool_outcome(const struct pool *pool, size_t task);
 
-/* The error of a failed task, borrowed; NULL for any other. */
+/* The error of a failed task, borrowed, never NULL; NULL for any other. */
 const struct error *pool_error(const struct pool *pool, size_t task);
 
 /* Threads of the pool. */

@@ -43,15 +43,14 @@ bool str_starts(struct str s, struct str prefix)
 bool str_ends(struct str s, struct str suffix)
 {
 	return s.n >= suffix.n &&
-	       str_eq(str_of(s.p + s.n - suffix.n, suffix.n), suffix);
+	       str_eq(str_slice(s, s.n - suffix.n, s.n), suffix);
 }
 
 bool str_eat(struct str *s, struct str prefix)
 {
 	if (!str_starts(*s, prefix))
 		return false;
-	s->p += prefix.n;
-	s->n -= prefix.n;
+	*s = str_slice(*s, prefix.n, s->n);
 	return true;
 }
 
@@ -61,7 +60,8 @@ struct str str_slice(struct str s, size_t start, size_t end)
 		end = s.n;
 	if (start > end)
 		start = end;
-	return str_of(s.p + start, end - start);
+	/* p may be NULL where n is 0, and NULL + 0 is not C. */
+	return str_of(start ? s.p + start : s.p, end - start);
 }
 
 static bool is_space(char c)
@@ -96,7 +96,9 @@ ptrdiff_t str_rfind(struct str s, char c)
 
 ptrdiff_t str_find_str(struct str s, struct str needle)
 {
-	const char *found = memmem(s.p, s.n, needle.p, needle.n);
+	if (needle.n == 0)
+		return 0;
+	const char *found = s.n ? memmem(s.p, s.n, needle.p, needle.n) : NULL;
 
 	return found ? found - s.p : -1;
 }

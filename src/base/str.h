@@ -55,7 +55,7 @@ struct str str_trim(struct str s);
 ptrdiff_t str_find(struct str s, char c);
 ptrdiff_t str_rfind(struct str s, char c);
 
-/* Position of the first needle, or -1. */
+/* Position of the first needle, or -1; an empty one is at 0. */
 ptrdiff_t str_find_str(struct str s, struct str needle);
 
 /* Cuts the part before the next separator off *rest into *part. False when

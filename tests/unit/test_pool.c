@@ -1,15 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
+#include "test.h"
 
-#include "base/error.h"
 #include "base/pool.h"
 
 /* One clock for all tasks of a test: who started and ended when. */
