@@ -37,9 +37,11 @@ def test_a_good_tree_passes(tmp_path):
         "src/faces/main.c": '#include "faces/cli.h"\n',
         "init/init.h": "",
         "init/init.c": '#include <stdio.h>\n#include "init.h"\n',
+        "init/gpu/gpu.h": "",
+        "init/gpu/gpu.c": '#include "gpu.h"\n#include "init.h"\n',
     })
     result = check(tmp_path)
-    assert result.stdout == "11 passed, 0 failed\n"
+    assert result.stdout == "13 passed, 0 failed\n"
     assert result.returncode == 0
 
 
@@ -69,6 +71,9 @@ def test_a_good_tree_passes(tmp_path):
      "src/work/run/deep/deep.c: belongs to no module of src/modules.txt"),
     ("init/init.c", '#include "base/one.h"\n',
      'init/init.c:1: includes "base/one.h", which is not below init/'),
+    ("init/init.c", '#include "../src/base/one.h"\n',
+     'init/init.c:1: includes "../src/base/one.h"; name it from its own '
+     "folder or init/"),
     ("init/init.c", "#include <base/one.h>\n",
      "init/init.c:1: includes <base/one.h> of src/; init/ uses libc only"),
 ])
