@@ -5,7 +5,7 @@ set -eu
 
 cache=$1
 file=$2
-flags='-std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -Iinit'
+flags='-std=gnu17 -DSLIPWAY_VERSION="0" -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -Iinit'
 
 # shellcheck disable=SC2086
 key=$({

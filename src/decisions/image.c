@@ -255,7 +255,7 @@ static json_t *command(const struct manifest_run *run)
 
 static json_t *nanoseconds(uint64_t ms)
 {
-	return json_integer((json_int_t)(ms * 1000000));
+	return json_integer((json_int_t)ms * 1000000);
 }
 
 /* Source: the Docker Image Specification v1.2, "Healthcheck". The target of
