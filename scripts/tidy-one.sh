@@ -5,18 +5,17 @@ set -eu
 
 cache=$1
 file=$2
-flags='-std=gnu17 -DSLIPWAY_VERSION="0" -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -Iinit'
+set -- -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	'-DSLIPWAY_VERSION="0"' -Isrc -Iinit
 
-# shellcheck disable=SC2086
 key=$({
 	cat .clang-tidy
 	clang-tidy --version
-	clang $flags -E -C "$file"
+	clang "$@" -E -C "$file"
 } | sha256sum | cut -c1-32)
 [ ! -e "$cache/$key" ] || exit 0
 
-# shellcheck disable=SC2086
-if output=$(clang-tidy --quiet --warnings-as-errors='*' "$file" -- $flags \
+if output=$(clang-tidy --quiet --warnings-as-errors='*' "$file" -- "$@" \
 	2>&1); then
 	: >"$cache/$key"
 else

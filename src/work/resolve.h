@@ -44,8 +44,8 @@ struct resolve_options {
 
 /* Something wrong with a service; it is not in the lock then. */
 struct resolve_problem {
-	struct str service; /* "" where it concerns the whole fleet */
-	struct str code;    /* "lock-conflict", "lock-no-wheel", ... */
+	struct str service;	  /* "" where it concerns the whole fleet */
+	struct str code;	  /* "lock-conflict", "lock-no-wheel", ... */
 	struct manifest_place at; /* in the manifest, or 0,0 */
 	struct str file; /* where it is in another file: "requirements.txt:3" */
 	struct str message, hint;

@@ -45,8 +45,8 @@ void resolve_strs_add_to_key(struct buf *key, struct lock_strs strs)
 		key_add(key, strs.p[i]);
 }
 
-static struct str format_text(struct arena *arena, const char *format,
-			      va_list args)
+__attribute__((format(printf, 2, 0))) static struct str
+format_text(struct arena *arena, const char *format, va_list args)
 {
 	auto_buf struct buf text = BUF_EMPTY;
 
