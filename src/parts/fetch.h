@@ -83,6 +83,9 @@ int fetch_send(struct fetch *fetch, const struct fetch_request *request,
 int fetch_bytes(struct fetch *fetch, const struct fetch_request *request,
 		struct fetch_response *response, struct error **err);
 
+/* The error that fetch_bytes makes of a status. Returns -1. */
+int fetch_status_error(const char *url, unsigned status, struct error **err);
+
 /* As first: the last count bytes. */
 #define FETCH_TAIL UINT64_MAX
 
@@ -134,3 +137,6 @@ char *fetch_url_name(const char *url);
 
 /* file: url of a path, which is made absolute. */
 char *fetch_url_of_path(const char *path);
+
+/* The absolute path that a file url of this host means, or NULL. */
+char *fetch_url_path(const char *url);

@@ -87,9 +87,6 @@ enum attempt fetch_attempt(struct fetch *fetch,
 
 bool fetch_status_is_temporary(unsigned status);
 
-/* An error that says what the status means. Returns -1. */
-int fetch_status_error(const char *url, unsigned status, struct error **err);
-
 /* Attempts without progress so far. */
 struct retry {
 	struct fetch *fetch;
@@ -107,9 +104,6 @@ int fetch_check_url(const struct fetch *fetch, const char *url,
 		    struct error **err);
 
 bool fetch_url_is_file(const char *url);
-
-/* The absolute path that a file url of this host means; heap, or NULL. */
-char *fetch_url_path(const char *url);
 
 /* fetch_attempt of a file url. */
 enum attempt fetch_local(const struct fetch_request *request, const char *range,
