@@ -1,0 +1,252 @@
+"""What end-to-end tests share: the program, fleets, and real peers on loopback.
+
+Every peer is the real one, started for the tests and ended after them. Where
+one is not installed or does not answer, the test that needs it is skipped and
+says why.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from simple_index import SimpleIndex
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build"))
+
+
+@pytest.fixture(scope="session")
+def slipway():
+    """Path of the program."""
+    program = BUILD / "slipway"
+    assert program.is_file(), f"{program} is missing; run ./dev build"
+    return program
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Path for a store that is not there yet."""
+    return tmp_path / "store"
+
+
+class Fleet:
+    """A folder with a fleet, and slipway's verbs on it."""
+
+    def __init__(self, program, path, store):
+        self.program = program
+        self.path = path
+        self.store = store
+        self.environment = {}
+
+    def write(self, files):
+        """{"a/b.py": "text"}; bytes are written as they are."""
+        for name, content in files.items():
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, str):
+                content = content.encode()
+            path.write_bytes(content)
+
+    def run(self, *arguments, timeout=600, **environment):
+        """The finished process, whatever its exit status."""
+        command = [self.program, "-C", self.path, "--store", self.store,
+                   *arguments]
+        env = {**os.environ, **self.environment, **environment}
+        return subprocess.run([str(word) for word in command], env=env,
+                              text=True, capture_output=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL)
+
+    def ok(self, *arguments, **environment):
+        """The finished process, which has to have exit status 0."""
+        result = self.run(*arguments, **environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result
+
+    def json(self, *arguments, status=0, **environment):
+        """What a verb prints with --json."""
+        result = self.run(*arguments, "--json", **environment)
+        assert result.returncode == status, result.stdout + result.stderr
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def fleet(slipway, store, tmp_path):
+    """fleet(FILES) is a Fleet of these files; fleet(FOLDER) of a copy."""
+    def make(source, name="fleet"):
+        made = Fleet(slipway, tmp_path / name, store)
+        if isinstance(source, dict):
+            made.path.mkdir()
+            made.write(source)
+        else:
+            shutil.copytree(source, made.path, symlinks=True)
+        return made
+
+    return make
+
+
+def tool(name):
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed; ./dev setup installs it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def skopeo():
+    return tool("skopeo")
+
+
+@pytest.fixture(scope="session")
+def umoci():
+    return tool("umoci")
+
+
+class Docker:
+    """docker's command line; what was run or loaded through it is removed."""
+
+    def __init__(self, program):
+        self.program = program
+        self.containers = []
+        self.images = []
+
+    def __call__(self, *arguments, check=True, timeout=300, **options):
+        return subprocess.run([self.program, *map(str, arguments)],
+                              check=check, timeout=timeout, text=True,
+                              capture_output=True, **options)
+
+    def start(self, *arguments):
+        """docker run -d ARGUMENTS: the container's id."""
+        container = self("run", "-d", *arguments).stdout.strip()
+        self.containers.append(container)
+        return container
+
+    def remove_after(self, *images):
+        self.images.extend(images)
+
+    def clean(self):
+        for container in self.containers:
+            self("rm", "-f", "-v", container, check=False)
+        for image in self.images:
+            self("rmi", "-f", image, check=False)
+        self.containers, self.images = [], []
+
+
+@pytest.fixture
+def docker():
+    """docker, where its daemon answers."""
+    program = shutil.which("docker")
+    if program is None:
+        pytest.skip("docker is not installed")
+    try:
+        answer = subprocess.run([program, "version"], capture_output=True,
+                                text=True, timeout=30)
+    except subprocess.TimeoutExpired:
+        pytest.skip("no docker daemon answers within 30 s")
+    if answer.returncode != 0:
+        pytest.skip("no docker daemon answers: "
+                    + answer.stderr.strip().splitlines()[-1])
+    made = Docker(program)
+    yield made
+    made.clean()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(url):
+    """Whether someone speaks HTTP there, be it to refuse."""
+    try:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            url, timeout=2).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+class Registry:
+    """A docker-registry on loopback. host is "127.0.0.1:PORT"."""
+
+    def __init__(self, program, folder, htpasswd=None):
+        self.folder = folder
+        self.host = f"127.0.0.1:{free_port()}"
+        config = {
+            "version": 0.1,
+            "log": {"level": "error", "accesslog": {"disabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(folder / "data")},
+                        "delete": {"enabled": True}},
+            "http": {"addr": self.host},
+        }
+        if htpasswd is not None:
+            (folder / "htpasswd").write_text(htpasswd)
+            config["auth"] = {"htpasswd": {
+                "realm": "tests", "path": str(folder / "htpasswd")}}
+        path = folder / "config.json"  # JSON is YAML
+        path.write_text(json.dumps(config))
+        self.log = folder / "log"
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [program, "serve", str(path)], stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL)
+
+    def wait(self):
+        end = time.monotonic() + 30
+        while not answers(f"http://{self.host}/v2/"):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("docker-registry did not start:\n"
+                                   + self.log.read_text())
+            time.sleep(0.05)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def registries(tmp_path_factory):
+    """registries(htpasswd=...) starts one; all end with the session."""
+    program = tool("docker-registry")
+    started = []
+
+    def start(htpasswd=None):
+        registry = Registry(program, tmp_path_factory.mktemp("registry"),
+                            htpasswd)
+        started.append(registry)
+        registry.wait()
+        return registry
+
+    yield start
+    for registry in started:
+        registry.close()
+
+
+@pytest.fixture(scope="session")
+def registry(registries):
+    """One registry that all tests share, without a password."""
+    return registries()
+
+
+@pytest.fixture
+def simple_index():
+    """simple_index(FOLDER, ...) starts a SimpleIndex for this test."""
+    started = []
+
+    def start(folder, **options):
+        started.append(SimpleIndex(folder, **options))
+        return started[-1]
+
+    yield start
+    for index in started:
+        index.close()
