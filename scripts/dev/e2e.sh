@@ -3,5 +3,17 @@
 set -eu
 
 python=${SLIPWAY_TEST_PYTHON:-$(sh scripts/venv.sh)}
-[ $# -gt 0 ] || set -- tests/tools tests/init tests/e2e
-exec "$python" -m pytest -q -rs -p no:cacheprovider "$@"
+
+run() {
+	"$python" -m pytest -q -rs -p no:cacheprovider "$@"
+}
+
+# tests/init has a conftest.py of its own, so it is a run of its own.
+if [ $# -gt 0 ]; then
+	run "$@"
+else
+	status=0
+	run tests/tools tests/e2e || status=$?
+	run tests/init || status=$?
+	exit "$status"
+fi

@@ -68,7 +68,7 @@ lint() {
 }
 
 end_to_end() {
-	sh scripts/dev/e2e.sh
+	sh scripts/dev/e2e.sh "$@"
 }
 
 wanted=$*
@@ -79,7 +79,8 @@ suite unit "$python" tests/run_unit build
 suite address address_tests
 suite thread thread_tests
 suite lint lint
-suite e2e end_to_end
+suite init end_to_end tests/init
+suite e2e end_to_end tests/tools tests/e2e
 
 [ -z "$failed_suites" ] || echo "failed:$failed_suites (output in $logs)"
 echo "$passed passed, $failed failed"
