@@ -259,6 +259,25 @@ static void the_smallest_fleet_has_defaults(void **state)
 	assert_int_equal(manifest->policy.layers_max, 40);
 }
 
+/* A reference with a digest is longer than a name may be. */
+static void references_may_be_long(void **state)
+{
+	static const char digest[] =
+		"registry.example.org/platform/base-images/python:3.10-slim@"
+		"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456"
+		"789abcdef";
+	auto_buf struct buf text = BUF_EMPTY;
+
+	(void)state;
+	buf_printf(&text,
+		   "bases: {b: {registry: \"%s\"}}\n"
+		   "services: {A: {run: a.py}}\n",
+		   digest);
+	auto_manifest struct manifest *manifest = parse_good(buf_str(&text));
+
+	assert_string_equal(manifest->bases.p[0]->source.s.p, digest);
+}
+
 static void health_follows_from_ports(void **state)
 {
 	static const struct {
@@ -491,6 +510,7 @@ int main(void)
 		cmocka_unit_test(layers_lie_over_each_other),
 		cmocka_unit_test(the_track_is_the_nearest),
 		cmocka_unit_test(the_smallest_fleet_has_defaults),
+		cmocka_unit_test(references_may_be_long),
 		cmocka_unit_test(health_follows_from_ports),
 		cmocka_unit_test(sizes_and_times_have_units),
 		cmocka_unit_test(arguments_select_instances),

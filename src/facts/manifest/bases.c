@@ -24,7 +24,7 @@ void field_reference(struct manifest *manifest, const struct yaml_node *node,
 
 	if (!reader_want(manifest, node, key->name, form))
 		return;
-	if (reader_is_name(node->text, "._-/:@"))
+	if (reader_is_word(node->text, "._-/:@", 512))
 		*(struct manifest_text *)field = reader_text(node);
 	else
 		reader_refuse(manifest, node, key->name, form);

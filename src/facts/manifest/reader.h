@@ -122,7 +122,9 @@ bool reader_to_duration(struct str text, uint64_t *duration_ms);
 bool reader_to_size(struct str text, uint64_t *size_bytes);
 bool reader_to_milli(struct str text, uint32_t *milli);
 
-/* A letter or digit, then letters, digits and the others. */
+/* A letter or digit, then letters, digits and the others; a name has at most
+ * 128 bytes. */
+bool reader_is_word(struct str text, const char *others, size_t most_bytes);
 bool reader_is_name(struct str text, const char *others);
 bool reader_is_dotted_number(struct str text, unsigned least_parts,
 			     unsigned most_parts);

@@ -152,15 +152,20 @@ bool reader_to_milli(struct str text, uint32_t *milli)
 	return true;
 }
 
-bool reader_is_name(struct str text, const char *others)
+bool reader_is_word(struct str text, const char *others, size_t most_bytes)
 {
-	if (text.n == 0 || text.n > 128 || !is_alnum(text.p[0]))
+	if (text.n == 0 || text.n > most_bytes || !is_alnum(text.p[0]))
 		return false;
 	for (size_t i = 1; i < text.n; i++)
 		if (!is_alnum(text.p[i]) &&
 		    str_find(str_from(others), text.p[i]) < 0)
 			return false;
 	return true;
+}
+
+bool reader_is_name(struct str text, const char *others)
+{
+	return reader_is_word(text, others, 128);
 }
 
 bool reader_is_dotted_number(struct str text, unsigned least_parts,
