@@ -20,6 +20,7 @@ find_group(struct resolve_run *run, struct resolve_groups *groups,
 	const struct lock_base *base = lock_find_base(
 		run->result->lock, instance->base->name.s, platform);
 	struct str minor = base->python;
+	size_t slash = (size_t)str_find(platform, '/');
 
 	array_each (struct resolve_group, group, groups) {
 		if (group->track == instance->track &&
@@ -38,9 +39,11 @@ find_group(struct resolve_run *run, struct resolve_groups *groups,
 
 	if (str_rfind(minor, '.') != str_find(minor, '.'))
 		minor.n = (size_t)str_rfind(minor, '.');
-	made.id = arena_printf(run->arena, "py" STR_FMT "-" STR_FMT "-" STR_FMT,
-			       STR_ARG(minor), STR_ARG(made.track->name.s),
-			       STR_ARG(made.platform));
+	made.id = arena_printf(
+		run->arena, "py" STR_FMT "-" STR_FMT "-" STR_FMT "-" STR_FMT,
+		STR_ARG(minor), STR_ARG(made.track->name.s),
+		STR_ARG(str_slice(platform, 0, slash)),
+		STR_ARG(str_slice(platform, slash + 1, platform.n)));
 	array_each (struct resolve_group, group, groups) {
 		if (!str_eq(group->id, made.id))
 			continue;
@@ -222,37 +225,38 @@ static bool is_same(const struct solving *solving,
 	return old && digest_eq(&old->inputs, &inputs);
 }
 
-/* All units as they were, without uv. False, and nothing done, where one unit
- * is new or has changed. */
-static bool take_previous(struct solving *solving)
+/* Gives every unit that has not changed the resolution that it had, without
+ * uv; the others go into rest. The shared one is kept only as a whole. */
+static void take_previous(struct solving *solving, struct set *rest)
 {
 	const struct resolve_options *options = solving->run->options;
 	struct resolve_group *group = solving->group;
 	const struct lock_resolution *shared =
 		old_resolution(solving, group->id);
-	struct set together = ARRAY_EMPTY;
-	bool same = shared && !options->upgrade && options->upgrades.n == 0;
+	bool may_keep = !options->upgrade && options->upgrades.n == 0;
+	struct set *together = &solving->accepted;
 
-	for (size_t i = 0; same && i < group->units.n; i++) {
+	for (size_t i = 0; i < group->units.n; i++) {
 		const struct lock_resolution *own =
 			old_resolution(solving, unit_id(solving, i));
+		struct lock_strs wanted = group->units.p[i].inputs.requirements;
 
-		if (is_same(solving, own, &i, 1))
+		if (may_keep && is_same(solving, own, &i, 1))
 			group->units.p[i].resolution = own;
-		else if (has_all(shared->requirements,
-				 group->units.p[i].inputs.requirements))
-			array_push(&together, i);
+		else if (may_keep && shared &&
+			 has_all(shared->requirements, wanted))
+			array_push(together, i);
 		else
-			same = false;
+			array_push(rest, i);
 	}
-	same = same && (together.n == 0 ||
-			is_same(solving, shared, together.p, together.n));
-	for (size_t i = 0; i < together.n; i++)
-		group->units.p[together.p[i]].resolution = shared;
-	for (size_t i = 0; !same && i < group->units.n; i++)
-		group->units.p[i].resolution = NULL;
-	array_release(&together);
-	return same;
+	if (is_same(solving, shared, together->p, together->n)) {
+		for (size_t i = 0; i < together->n; i++)
+			group->units.p[together->p[i]].resolution = shared;
+		return;
+	}
+	for (size_t i = 0; i < together->n; i++)
+		array_push(rest, together->p[i]);
+	together->n = 0;
 }
 
 /* -- runs of uv -- */
@@ -281,6 +285,84 @@ static int run_uv(struct solving *solving, struct resolve_inputs inputs,
 			  text, err);
 }
 
+static bool is_name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+/* The name at the start of a requirement in normal form. */
+static struct str name_of(struct str requirement)
+{
+	size_t n = 0;
+
+	while (n < requirement.n && is_name_byte(requirement.p[n]))
+		n++;
+	return str_slice(requirement, 0, n);
+}
+
+/* text says the name, and not as a part of a longer one. */
+static bool says_name(struct str text, struct str name)
+{
+	size_t at = 0;
+
+	for (;;) {
+		struct str rest = str_slice(text, at, text.n);
+		ptrdiff_t found = str_find_str(rest, name);
+
+		if (found < 0)
+			return false;
+		size_t start = at + (size_t)found, end = start + name.n;
+
+		if ((start == 0 || !is_name_byte(text.p[start - 1])) &&
+		    (end == text.n || !is_name_byte(text.p[end])))
+			return true;
+		at = end;
+	}
+}
+
+static bool is_suspect(const struct resolve_unit *unit, struct str reason)
+{
+	struct lock_strs requirements = unit->inputs.requirements;
+
+	for (size_t i = 0; i < requirements.n; i++)
+		if (says_name(reason, name_of(requirements.p[i])))
+			return true;
+	return false;
+}
+
+static int accept(struct solving *solving, const size_t *units, size_t n,
+		  struct error **err);
+
+/* A set that does not go together: first those that uv's reason does not
+ * speak of, then the others, in halves where it speaks of all. Where it speaks
+ * of one only, that one contradicts itself or the track. */
+static int divide(struct solving *solving, const size_t *units, size_t n,
+		  struct str reason, struct error **err)
+{
+	struct set suspects = ARRAY_EMPTY, others = ARRAY_EMPTY;
+	int result = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_suspect(&solving->group->units.p[units[i]], reason))
+			array_push(&suspects, units[i]);
+		else
+			array_push(&others, units[i]);
+	}
+	if (suspects.n == 0 || others.n == 0)
+		result = accept(solving, units, n / 2, err) ||
+			 accept(solving, units + n / 2, n - n / 2, err);
+	else if (suspects.n > 1)
+		result = accept(solving, others.p, others.n, err) ||
+			 accept(solving, suspects.p, suspects.n, err);
+	else
+		result = accept(solving, others.p, others.n, err);
+	if (others.n > 0 && suspects.n == 1)
+		array_push(&solving->rejected, suspects.p[0]);
+	array_release(&suspects);
+	array_release(&others);
+	return result ? -1 : 0;
+}
+
 /* Adds as many of units as go together with those accepted. */
 static int accept(struct solving *solving, const size_t *units, size_t n,
 		  struct error **err)
@@ -306,14 +388,10 @@ static int accept(struct solving *solving, const size_t *units, size_t n,
 		solving->pylock = text;
 		return 0;
 	}
-	if (n == 1) {
-		array_push(&solving->rejected, units[0]);
-		return 0;
-	}
-	return accept(solving, units, n / 2, err) ||
-			       accept(solving, units + n / 2, n - n / 2, err)
-		       ? -1
-		       : 0;
+	if (n > 1)
+		return divide(solving, units, n, text, err);
+	array_push(&solving->rejected, units[0]);
+	return 0;
 }
 
 /* -- from uv's answer to a resolution -- */
@@ -426,20 +504,52 @@ static int read_answer(struct solving *solving, struct str pylock,
 		missing.p[0].by.n ? "" : "a service", STR_ARG(missing.p[0].by));
 }
 
+/* Where the manifest asks for a package that the reason speaks of. */
+static struct manifest_place
+find_place(const struct manifest_instance *instance, struct str reason)
+{
+	auto_arena struct arena scratch = ARENA_EMPTY;
+
+	array_each (const struct manifest_text, text,
+		    &instance->settings.extra) {
+		struct requirement requirement;
+		const char *what;
+
+		if (requirement_parse(text->s, &scratch, &requirement, &what) &&
+		    says_name(reason, requirement.name))
+			return text->at;
+	}
+	return instance->service->name.at;
+}
+
+/* The services of some units have no versions, for uv's reason. */
 static void note_units(struct solving *solving, const size_t *units, size_t n,
-		       const char *code, const char *message, const char *hint)
+		       struct str reason)
 {
 	const struct manifest *manifest = solving->run->options->manifest;
+	const char *code = "lock-conflict";
+	const char *hint = "change what the service asks for, or the pins of "
+			   "its track";
 
+	if (str_find_str(reason, STR("no usable wheels")) >= 0 ||
+	    str_find_str(reason, STR("has no wheel")) >= 0) {
+		code = "lock-no-wheel";
+		hint = "ask for a distribution or version that has wheels for "
+		       "the target";
+	} else if (str_find_str(reason, STR("was not found")) >= 0) {
+		code = "lock-not-found";
+		hint = "check the spelling; a package of another index is "
+		       "bound to it by tracks.NAME.indexes";
+	}
 	for (size_t i = 0; i < n; i++) {
-		array_each (size_t, instance,
+		array_each (size_t, number,
 			    &solving->group->units.p[units[i]].instances) {
-			const struct manifest_service *service =
-				manifest->instances.p[*instance]->service;
+			const struct manifest_instance *instance =
+				manifest->instances.p[*number];
 
-			resolve_note(solving->run,
-				     manifest->instances.p[*instance], code,
-				     service->name.at, "%s", message);
+			resolve_note(solving->run, instance, code,
+				     find_place(instance, reason), STR_FMT,
+				     STR_ARG(reason));
 			resolve_note_hint(solving->run, "%s", hint);
 		}
 	}
@@ -480,8 +590,7 @@ static int finish(struct solving *solving, const size_t *units, size_t n,
 			   &outcome, &pylock, err))
 			return -1;
 		if (outcome == RESOLVE_UV_CONFLICT) {
-			note_units(solving, units, n, "lock-conflict", pylock.p,
-				   "");
+			note_units(solving, units, n, pylock);
 			return 0;
 		}
 		if (read_answer(solving, pylock, resolution, &reading, &bad,
@@ -489,12 +598,11 @@ static int finish(struct solving *solving, const size_t *units, size_t n,
 			return -1;
 	}
 	if (reading == NO_WHEEL) {
-		auto_buf struct buf message = BUF_EMPTY;
-
-		buf_printf(&message, STR_FMT " has no wheel for " STR_FMT,
-			   STR_ARG(bad), STR_ARG(group->platform));
-		note_units(solving, units, n, "lock-no-wheel",
-			   buf_text(&message), "");
+		note_units(solving, units, n,
+			   arena_printf(run->arena,
+					STR_FMT " has no wheel for " STR_FMT,
+					STR_ARG(bad),
+					STR_ARG(group->platform)));
 		return 0;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -514,9 +622,7 @@ static int solve_apart(struct solving *solving, size_t unit,
 	if (run_uv(solving, inputs, old ? old : shared, &outcome, &text, err))
 		return -1;
 	if (outcome == RESOLVE_UV_CONFLICT) {
-		note_units(solving, &unit, 1, "lock-conflict", text.p,
-			   "change its requirements, or the pins of its "
-			   "track");
+		note_units(solving, &unit, 1, text);
 		return 0;
 	}
 	log_info("'" STR_FMT "' asks for what contradicts the other services: "
@@ -525,8 +631,8 @@ static int solve_apart(struct solving *solving, size_t unit,
 	return finish(solving, &unit, 1, id, text, err);
 }
 
-/* Those that most services share come first: what contradicts them is apart.
- * Then those that say less about versions, then the manifest's order. */
+/* Those that most services share come first, so that what contradicts them is
+ * apart; then the manifest's order. */
 static int unit_cmp(const void *a, const void *b, void *context)
 {
 	const struct resolve_unit *units = context;
@@ -538,21 +644,16 @@ static int unit_cmp(const void *a, const void *b, void *context)
 	return left->instances.p[0] < right->instances.p[0] ? -1 : 1;
 }
 
-static int solve(struct solving *solving, struct error **err)
+static int solve(struct solving *solving, struct set *rest, struct error **err)
 {
 	struct resolve_group *group = solving->group;
-	size_t n = group->units.n;
-	size_t *order = arena_new_array(solving->run->arena, size_t, n);
+	const struct set *accepted = &solving->accepted;
 
-	for (size_t i = 0; i < n; i++)
-		order[i] = i;
-	qsort_r(order, n, sizeof *order, unit_cmp, group->units.p);
-	if (accept(solving, order, n, err))
+	qsort_r(rest->p, rest->n, sizeof *rest->p, unit_cmp, group->units.p);
+	if (accept(solving, rest->p, rest->n, err))
 		return -1;
-	struct set *accepted = &solving->accepted;
-
-	if (accepted->n > 0 && finish(solving, accepted->p, accepted->n,
-				      group->id, solving->pylock, err))
+	if (solving->pylock.n > 0 && finish(solving, accepted->p, accepted->n,
+					    group->id, solving->pylock, err))
 		return -1;
 	const struct lock_resolution *shared =
 		accepted->n ? group->units.p[accepted->p[0]].resolution : NULL;
@@ -598,15 +699,18 @@ int resolve_group_solve(struct resolve_run *run, struct resolve_group *group,
 			struct error **err)
 {
 	struct solving solving = {.run = run, .group = group};
+	struct set rest = ARRAY_EMPTY;
 	int result = 0;
 
-	if (!take_previous(&solving)) {
+	take_previous(&solving, &rest);
+	if (rest.n > 0) {
 		result = open_index(run, group->track, err);
 		if (result == 0)
-			result = solve(&solving, err);
+			result = solve(&solving, &rest, err);
 		pyindex_free(run->index);
 		run->index = NULL;
 	}
+	array_release(&rest);
 	array_release(&solving.accepted);
 	array_release(&solving.rejected);
 	return result;
