@@ -226,6 +226,7 @@ static json_t *base_json(const struct lock_base *base)
 	set_text(item, "platform", base->platform);
 	set_text(item, "kind", str_from(kinds[base->kind]));
 	set_digest(item, "inputs", &base->inputs);
+	set_digest(item, "system_inputs", &base->system_inputs);
 	set_text(item, "python", base->python);
 	set_text(item, "glibc", base->glibc);
 	set_text(item, "image", base->image);

@@ -64,9 +64,10 @@ struct lock_base {
 	struct str name;     /* the manifest's */
 	struct str platform; /* "linux/amd64" */
 	enum lock_base_kind kind;
-	struct digest inputs; /* of what the manifest asked for */
-	struct str python;    /* exact: "3.11.2" */
-	struct str glibc;     /* "2.36" */
+	struct digest inputs; /* of what the manifest asked of the base */
+	struct digest system_inputs; /* and of `system:` of its services */
+	struct str python;	     /* exact: "3.11.2" */
+	struct str glibc;	     /* "2.36" */
 	/* LOCK_BASE_DEBIAN */
 	struct lock_strs suites; /* "bookworm", "bookworm-updates", ... */
 	struct lock_debs debs;	 /* the base itself */

@@ -61,8 +61,10 @@ static struct digest instance_inputs(struct resolve_run *run, size_t number,
 		.track = instance->track,
 		.replacements = resolve_replacements(run, instance->track),
 	};
-	struct digest base = resolve_base_inputs(manifest, instance->base,
-						 platform, run->arena);
+	struct digest base =
+		resolve_base_inputs(instance->base, platform, run->arena);
+	struct digest system = resolve_system_inputs(manifest, instance->base,
+						     platform, run->arena);
 	struct digest packages = resolve_group_inputs(&group, inputs);
 	auto_buf struct buf key = BUF_EMPTY;
 
@@ -70,6 +72,7 @@ static struct digest instance_inputs(struct resolve_run *run, size_t number,
 	key_add(&key, instance->machine->name.s);
 	key_add(&key, instance->base->name.s);
 	key_add(&key, str_of((const char *)base.bytes, DIGEST_BYTES));
+	key_add(&key, str_of((const char *)system.bytes, DIGEST_BYTES));
 	key_add(&key, str_of((const char *)packages.bytes, DIGEST_BYTES));
 	return digest_of(buf_str(&key));
 }
@@ -421,12 +424,16 @@ static void compare_bases(struct resolve_run *run, const struct lock *lock,
 		const struct lock_base *old = &lock->bases[i];
 		const struct manifest_base *base =
 			manifest_base(manifest, old->name);
-		struct digest inputs = {{0}};
+		struct digest inputs = {{0}}, system = {{0}};
 
-		if (base)
-			inputs = resolve_base_inputs(manifest, base,
-						     old->platform, run->arena);
-		if (!base || !digest_eq(&inputs, &old->inputs))
+		if (base) {
+			inputs = resolve_base_inputs(base, old->platform,
+						     run->arena);
+			system = resolve_system_inputs(
+				manifest, base, old->platform, run->arena);
+		}
+		if (!base || !digest_eq(&inputs, &old->inputs) ||
+		    !digest_eq(&system, &old->system_inputs))
 			add_reason(reasons, "other packages are asked of base",
 				   old->name);
 	}

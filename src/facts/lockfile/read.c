@@ -229,14 +229,16 @@ static int read_base_kind(const struct place *place, struct lock_base *base)
 static int read_base(const struct place *place, struct lock_base *base)
 {
 	static const char *const keys[] = {
-		"name",	  "platform", "kind",	"inputs", "python", "glibc",
-		"suites", "packages", "system", "image",  "digest", NULL};
+		"name",	  "platform", "kind",	"inputs",   "system_inputs",
+		"python", "glibc",    "suites", "packages", "system",
+		"image",  "digest",   NULL};
 
 	if (check_object(place, keys) ||
 	    read_needed(place, "name", &base->name) ||
 	    read_needed(place, "platform", &base->platform) ||
 	    read_base_kind(place, base) ||
 	    read_digest(place, "inputs", false, &base->inputs) ||
+	    read_digest(place, "system_inputs", false, &base->system_inputs) ||
 	    read_text(place, "python", &base->python) ||
 	    read_text(place, "glibc", &base->glibc) ||
 	    read_texts(place, "suites", &base->suites) ||

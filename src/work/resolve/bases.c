@@ -27,8 +27,7 @@ static struct lock_strs sorted_texts(struct arena *arena,
 	return list;
 }
 
-struct digest resolve_base_inputs(const struct manifest *manifest,
-				  const struct manifest_base *base,
+struct digest resolve_base_inputs(const struct manifest_base *base,
 				  struct str platform, struct arena *arena)
 {
 	auto_buf struct buf key = BUF_EMPTY;
@@ -38,6 +37,16 @@ struct digest resolve_base_inputs(const struct manifest *manifest,
 	key_add(&key, base->python.s);
 	key_add(&key, platform);
 	resolve_strs_add_to_key(&key, sorted_texts(arena, &base->packages));
+	return digest_of(buf_str(&key));
+}
+
+struct digest resolve_system_inputs(const struct manifest *manifest,
+				    const struct manifest_base *base,
+				    struct str platform, struct arena *arena)
+{
+	auto_buf struct buf key = BUF_EMPTY;
+
+	key_add(&key, STR("system-1"));
 	for (size_t i = 0; i < manifest->instances.n; i++) {
 		const struct manifest_instance *instance =
 			manifest->instances.p[i];
@@ -92,20 +101,27 @@ static int note_or_pass(struct work *work, struct error *found,
 	return 0;
 }
 
-/* From the previous lock, where it was made from the same inputs. */
-static bool take_previous(struct work *work)
+/* The base of the previous lock, where it was asked for the same. */
+static const struct lock_base *previous_base(const struct work *work)
 {
 	const struct resolve_options *options = work->run->options;
-	const struct manifest *manifest = options->manifest;
 	const struct lock_base *old =
 		options->previous && !options->upgrade
 			? lock_find_base(options->previous, work->base->name.s,
 					 work->platform)
 			: NULL;
 
-	if (!old || !digest_eq(&old->inputs, &work->made->inputs))
+	return old && digest_eq(&old->inputs, &work->made->inputs) ? old : NULL;
+}
+
+/* System packages of every service as they were. */
+static bool take_systems(struct work *work, const struct lock_base *old)
+{
+	const struct resolve_options *options = work->run->options;
+	const struct manifest *manifest = options->manifest;
+
+	if (!digest_eq(&old->system_inputs, &work->made->system_inputs))
 		return false;
-	*work->made = *old;
 	for (size_t i = 0; i < manifest->instances.n; i++) {
 		const struct manifest_instance *instance =
 			manifest->instances.p[i];
@@ -121,6 +137,7 @@ static bool take_previous(struct work *work)
 			return false;
 		work->system[i] = service->system;
 	}
+	work->made->system = old->system;
 	return true;
 }
 
@@ -178,7 +195,8 @@ static int resolve_systems(struct work *work, struct debian_archive *archive,
 	return result;
 }
 
-static int resolve_debian(struct work *work, struct error **err)
+static int open_archive(const struct work *work,
+			struct debian_archive **archive, struct error **err)
 {
 	const struct resolve_options *options = work->run->options;
 	struct debian_source source = {
@@ -187,48 +205,68 @@ static int resolve_debian(struct work *work, struct error **err)
 		.mirror =
 			work->base->mirror.s.n ? work->base->mirror.s.p : NULL,
 	};
-	auto_debian_archive struct debian_archive *archive = NULL;
-	struct lock_base *made = work->made;
-	struct arena *arena = work->run->arena;
-	struct error *found = NULL;
 
 	log_verbose("resolving base '" STR_FMT "' for " STR_FMT,
-		    STR_ARG(made->name), STR_ARG(made->platform));
-	if (debian_archive_open(&source, work->base->source.s, work->platform,
-				&archive, &found) ||
-	    debian_resolve_base(archive, work->base->python.s,
-				sorted_texts(arena, &work->base->packages),
-				arena, &made->debs, &found))
-		return note_or_pass(work, found, err);
+		    STR_ARG(work->made->name), STR_ARG(work->made->platform));
+	return debian_archive_open(&source, work->base->source.s,
+				   work->platform, archive, err);
+}
+
+static int resolve_packages(struct work *work, struct debian_archive *archive,
+			    struct error **err)
+{
+	struct lock_base *made = work->made;
+	struct arena *arena = work->run->arena;
 	struct lock_strs suites = debian_archive_suites(archive);
 
+	if (debian_resolve_base(archive, work->base->python.s,
+				sorted_texts(arena, &work->base->packages),
+				arena, &made->debs, err))
+		return -1;
 	made->suites.p = arena_new_array(arena, struct str, suites.n);
 	made->suites.n = suites.n;
 	for (size_t i = 0; i < suites.n; i++)
 		made->suites.p[i] = arena_str(arena, suites.p[i]);
 	debian_versions(&made->debs, arena, &made->python, &made->glibc);
-	if (made->python.n == 0) {
-		note_all(work, "it has no Python",
-			 "add python3 to its "
-			 "packages");
+	if (made->python.n > 0)
 		return 0;
+	err_make(err, ERR_FLEET, "it has no Python");
+	return err_hint(err, "add python3 to its packages");
+}
+
+static int resolve_debian(struct work *work, struct error **err)
+{
+	const struct lock_base *old = previous_base(work);
+	auto_debian_archive struct debian_archive *archive = NULL;
+	struct error *found = NULL;
+
+	if (old) {
+		struct digest system_inputs = work->made->system_inputs;
+
+		*work->made = *old;
+		work->made->system_inputs = system_inputs;
+		if (take_systems(work, old))
+			return 0;
 	}
+	if (open_archive(work, &archive, &found) ||
+	    (!old && resolve_packages(work, archive, &found)))
+		return note_or_pass(work, found, err);
 	return resolve_systems(work, archive, err);
 }
 
 static int resolve_one(struct work *work, struct error **err)
 {
+	const struct manifest *manifest = work->run->options->manifest;
 	struct arena *arena = work->run->arena;
 
 	*work->made = (struct lock_base){
 		.name = arena_str(arena, work->base->name.s),
 		.platform = arena_str(arena, work->platform),
 		.inputs =
-			resolve_base_inputs(work->run->options->manifest,
-					    work->base, work->platform, arena),
+			resolve_base_inputs(work->base, work->platform, arena),
+		.system_inputs = resolve_system_inputs(manifest, work->base,
+						       work->platform, arena),
 	};
-	if (take_previous(work))
-		return 0;
 	if (work->base->kind == MANIFEST_BASE_DEBIAN)
 		return resolve_debian(work, err);
 	note_all(work, "this version of slipway locks Debian bases only",

@@ -58,10 +58,12 @@ resolve_replacements(struct resolve_run *run,
 int resolve_bases(struct resolve_run *run, bool *is_sick,
 		  struct lock_strs *system, struct error **err);
 
-/* Of what a base is asked for with the services on it. */
-struct digest resolve_base_inputs(const struct manifest *manifest,
-				  const struct manifest_base *base,
+/* Of what a base is asked for; of what the services on it add. */
+struct digest resolve_base_inputs(const struct manifest_base *base,
 				  struct str platform, struct arena *arena);
+struct digest resolve_system_inputs(const struct manifest *manifest,
+				    const struct manifest_base *base,
+				    struct str platform, struct arena *arena);
 
 /* -- uv.c -- */
 
