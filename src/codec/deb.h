@@ -38,7 +38,7 @@ struct deb_paragraph {
 
 /* Cuts the next paragraph off *rest; its fields are in the arena. Lines that
  * start with "#" are left out. 1: one was read, 0: nothing is left, -1: a line
- * that is no field, a field twice, or a paragraph above 1 MiB or 512 fields;
+ * that is no field, a field twice, or a paragraph above 4 MiB or 512 fields;
  * the message names the line counted from the start of *rest. */
 int deb_paragraph_next(struct str *rest, struct arena *arena,
 		       struct deb_paragraph *paragraph, struct error **err);

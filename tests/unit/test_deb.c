@@ -246,6 +246,8 @@ static void refuses_hostile_entries(void **state)
 		{{"./dev/sda", AE_IFBLK, 0666, NULL, NULL, NULL},
 		 "is a device"},
 		{{"./run/p", AE_IFIFO, 0666, NULL, NULL, NULL}, "a pipe"},
+		{{"./x", AE_IFLNK, 0777, NULL, "a\nb", NULL},
+		 "without a usable target"},
 		{{"./x", AE_IFREG, 0644, NULL, NULL, "../../etc/shadow"},
 		 "target of a hard link, '../../etc/shadow' leaves"},
 		{{"./x", AE_IFREG, 0644, NULL, NULL, "/etc/shadow"},

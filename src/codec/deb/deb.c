@@ -340,6 +340,19 @@ static int check_path(const struct deb *deb, const char *whole, struct str path,
 	return 0;
 }
 
+/* Where a link points is the image's own matter; that it can be printed and
+ * stand in a list is not. */
+static bool is_link_target(const char *target)
+{
+	if (!target || !*target || strlen(target) >= 4096 ||
+	    !str_is_utf8(str_from(target)))
+		return false;
+	for (const char *p = target; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return true;
+}
+
 /* Fills the entry's type and target. */
 static int read_type(struct deb *deb, struct archive_entry *from,
 		     struct deb_entry *entry, const char *path,
@@ -366,7 +379,7 @@ static int read_type(struct deb *deb, struct archive_entry *from,
 	case AE_IFLNK:
 		entry->type = DEB_SYMLINK;
 		target = archive_entry_symlink(from);
-		if (!target || !*target || strlen(target) >= 4096)
+		if (!is_link_target(target))
 			return bad_entry(deb, err, path,
 					 "is a symbolic link without a usable "
 					 "target");

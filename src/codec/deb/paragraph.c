@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "codec/deb.h"
 
-enum { MAX_PARAGRAPH = 1 << 20, MAX_FIELDS = 512 };
+enum { MAX_PARAGRAPH = 4 << 20, MAX_FIELDS = 512 };
 
 struct reader {
 	struct arena *arena;
