@@ -23,8 +23,8 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "facts/lockfile.h"
+#include "parts/pyc.h"
 
-struct buf;
 struct error;
 struct fetch;
 struct layer;
@@ -134,33 +134,19 @@ const struct debian_file *debian_tree_files(const struct debian_tree *tree,
 const struct debian_file *debian_tree_find(const struct debian_tree *tree,
 					   struct str path);
 
-/* How to start the tree's Python without a sandbox, where the host can run the
- * platform: LOADER --library-path LIBRARIES PROGRAM ..., with PYTHONHOME set.
- * Paths on this host, borrowed from the tree. */
-struct debian_python {
-	const char *loader, *libraries, *program, *home;
-	const char *version; /* "3.11" */
-};
+/* "3.11", or empty where the tree holds no Python. */
+struct str debian_tree_python(const struct debian_tree *tree);
 
-/* ERR_FLEET where the tree holds no Python. */
-int debian_tree_python(const struct debian_tree *tree,
-		       struct debian_python *python, struct error **err);
-
-/* Bytecode of a file of the standard library: source bytes and the path in the
- * image ("/usr/lib/python3.11/os.py") to pyc bytes, appended. 0 with nothing
- * appended: leave it out (it does not compile). */
-typedef int debian_pyc(void *context, struct str source, struct str path,
-		       struct buf *pyc, struct error **err);
-
-/* Paths of the standard library's sources, in the order in which they are
- * compiled; borrowed. For a caller that compiles on many threads first. */
-struct lock_strs debian_tree_sources(const struct debian_tree *tree);
+/* Paths of the standard library's sources, sorted, for a caller that compiles
+ * on many threads first. The list is in the arena, the paths are the tree's. */
+struct lock_strs debian_tree_sources(const struct debian_tree *tree,
+				     struct arena *arena);
 
 /* Adds one part to a layer. The same packages always give the same entries in
  * the same order. pyc NULL: without bytecode. */
 int debian_tree_add_to_layer(const struct debian_tree *tree,
 			     enum debian_part part, struct layer *layer,
-			     debian_pyc *pyc, void *context,
+			     pyc_function *pyc, void *context,
 			     struct error **err);
 
 /* The key of that layer for the store's action cache: hashes of the packages,

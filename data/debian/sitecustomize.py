@@ -1,0 +1,1 @@
+# Empty: a link of the standard library points here.
