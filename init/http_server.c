@@ -10,6 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Buffers of a refused request that are read and thrown away. */
+enum { HTTP_DRAIN = 32 };
+
 void http_server_init(struct http_server *server, http_answer *answer,
 		      void *context)
 {
@@ -182,10 +185,12 @@ static bool connection_send(struct http_connection *c)
 		c->sent_n += (size_t)n;
 	}
 	if (c->out_n && c->close_after) {
-		/* Says that this was all; the client's last bytes, if any,
-		 * must not turn the answer into a reset. */
+		/* Says that this was all. Bytes that are left unread would
+		 * turn the answer into a reset. */
 		shutdown(c->fd, SHUT_WR);
-		recv(c->fd, c->in, sizeof(c->in), 0);
+		for (unsigned i = 0; i < HTTP_DRAIN; i++)
+			if (recv(c->fd, c->in, sizeof(c->in), 0) <= 0)
+				break;
 		return false;
 	}
 	c->out_n = c->sent_n = 0;

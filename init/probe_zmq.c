@@ -10,23 +10,32 @@ enum {
 	MECHANISM_AT = 12,
 };
 
-static enum step zmq_open(struct exchange *x)
+/* The greeting goes in two parts, as libzmq's own does: a socket that wants
+ * another mechanism closes when it has seen ours, and so would never tell which
+ * it wants. */
+static void greeting_make(uint8_t greeting[GREETING])
 {
-	uint8_t greeting[GREETING] = {0xff};
-
+	memset(greeting, 0, GREETING);
+	greeting[0] = 0xff;
 	greeting[9] = 0x7f;
 	greeting[10] = 3;
 	memcpy(greeting + MECHANISM_AT, "NULL", 4);
-	exchange_put(x, greeting, sizeof(greeting));
+}
+
+static enum step zmq_open(struct exchange *x)
+{
+	uint8_t greeting[GREETING];
+
+	greeting_make(greeting);
+	exchange_put(x, greeting, MECHANISM_AT);
 	return STEP_MORE;
 }
 
 static enum step greeting_take(struct exchange *x)
 {
-	static const uint8_t ready[] = "\x04\x19\x05READY\x0bSocket-Type\0\0\0"
-				       "\x03REQ";
 	struct zmq_exchange *zmq = x->state;
 	const uint8_t *mechanism = zmq->head + MECHANISM_AT;
+	uint8_t greeting[GREETING];
 	char name[21] = {0};
 
 	if (memcmp(mechanism, "NULL", 5) != 0) {
@@ -36,17 +45,22 @@ static enum step greeting_take(struct exchange *x)
 				    "NULL is spoken",
 				    name);
 	}
-	exchange_put(x, ready, sizeof(ready) - 1);
+	greeting_make(greeting);
+	exchange_put(x, greeting + MECHANISM_AT, GREETING - MECHANISM_AT);
 	zmq->at = ZMQ_AT_HEAD;
 	zmq->head_n = 0;
 	x->stage = "READY";
 	return STEP_MORE;
 }
 
-/* Sends the request once the peer is known to be one that replies. */
+/* Sends READY and the request once the peer is known to be one that replies;
+ * without a request its READY is all there is to know, and the socket behind it
+ * never hears of this connection. */
 static enum step request_send(struct exchange *x, const char *type)
 {
 	const struct probe *probe = x->probe;
+	static const uint8_t ready[] = "\x04\x19\x05READY\x0bSocket-Type\0\0\0"
+				       "\x03REQ";
 	uint8_t head[11] = {FLAG_MORE, 0};
 	size_t head_n;
 
@@ -68,7 +82,8 @@ static enum step request_send(struct exchange *x, const char *type)
 		head[10] = (uint8_t)probe->send_n;
 		head_n = 11;
 	}
-	if (!exchange_put(x, head, head_n) ||
+	if (!exchange_put(x, ready, sizeof(ready) - 1) ||
+	    !exchange_put(x, head, head_n) ||
 	    !exchange_put(x, probe->send, probe->send_n))
 		return exchange_end(x, STEP_FAIL, "the peer asks too much");
 	x->stage = "reply";

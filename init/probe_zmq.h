@@ -1,10 +1,11 @@
 /* probe_zmq: a ZeroMQ socket that shakes hands, and answers when asked to.
  *
- * Knows: ZMTP 3.x with the NULL mechanism, as a REQ socket. Announcing REQ is
- * what makes the question harmless: nothing but REP and ROUTER talks to a REQ,
- * so no message of a PUSH, PUB or DEALER is taken. Reaching READY proves the
- * peer's I/O thread; only a request with its reply proves the worker behind.
- * Does not know: CURVE, PLAIN, GSSAPI, ZMTP before 3.0.
+ * Knows: ZMTP 3.x with the NULL mechanism, as a REQ socket, which says READY
+ * only when it has a request. That makes the question harmless: before READY no
+ * socket sends messages, and after it nothing but REP and ROUTER talks to a
+ * REQ, so no message of a PUSH, PUB or DEALER is taken. The peer's READY proves
+ * its I/O thread; only a request with its reply proves the worker behind. Does
+ * not know: CURVE, PLAIN, GSSAPI, ZMTP before 3.0.
  *
  * Source: ZeroMQ RFC 23 (ZMTP 3.0), 37 (ZMTP 3.1: PING), 28 (REQ/REP).
  *
