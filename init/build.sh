@@ -28,7 +28,7 @@ esac
 cc=$triplet-gcc
 musl=/usr/lib/$arch-linux-musl
 common="-std=gnu17 -Os -Wall -Wextra -D_GNU_SOURCE -DSLIPWAY_VERSION=$version
-	-ffile-prefix-map=$PWD=. -fno-asynchronous-unwind-tables -fno-common
+	-fno-asynchronous-unwind-tables -fno-common
 	-fstack-protector-strong -ffunction-sections -fdata-sections
 	-Wl,--gc-sections,--build-id=none,-s -Wl,-z,relro,-z,now
 	-Wl,-z,noexecstack,-z,$code"

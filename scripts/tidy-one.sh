@@ -6,7 +6,7 @@ set -eu
 cache=$1
 file=$2
 set -- -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-	'-DSLIPWAY_VERSION="0"' -Isrc -Iinit
+	'-DSLIPWAY_VERSION="0"' -Isrc -Iinit -I.
 
 key=$({
 	cat .clang-tidy
