@@ -173,6 +173,22 @@ static bool read_sidecar(struct task *task, struct error **err, int *result)
 	return true;
 }
 
+/* Some indexes do not tell sizes; the server does. */
+static void ask_size(struct task *task)
+{
+	auto_fetch_response struct fetch_response response =
+		FETCH_RESPONSE_EMPTY;
+	struct fetch_request request = {.url = task->url.p, .method = "HEAD"};
+
+	if (task->size_bytes > 0 || task->url.n == 0 ||
+	    fetch_send(task->run->options->fetch, &request, &response, NULL) ||
+	    response.status != 200)
+		return;
+	if (!str_to_u64(fetch_header(&response, "content-length"),
+			&task->size_bytes))
+		task->size_bytes = 0;
+}
+
 /* -- the wheel itself -- */
 
 static int read_at(void *context, void *p, size_t n, uint64_t offset,
@@ -279,10 +295,13 @@ static int read_one(void *argument, struct error **err)
 
 	task->size_bytes = task->package->wheel.size_bytes;
 	if (!read_cached(task)) {
+		bool is_here = store_download_has(task->run->options->store,
+						  &task->package->wheel.sha256);
+
+		if (!is_here)
+			ask_size(task);
 		/* Without a size the wheel itself has to tell it. */
-		if (task->size_bytes == 0 ||
-		    store_download_has(task->run->options->store,
-				       &task->package->wheel.sha256) ||
+		if (is_here || task->size_bytes == 0 ||
 		    !read_sidecar(task, err, &result))
 			result = read_wheel(task, err);
 		if (result == 0)
