@@ -262,8 +262,10 @@ static int try_mirror(const struct debian_source *source,
 	struct fetch_request request = {.url = url, .max_bytes = MAX_RELEASE};
 	int64_t now_s = source->now_s ? source->now_s : (int64_t)time(NULL);
 
-	if (fetch_bytes(source->fetch, &request, &response, err) ||
-	    store_tree_begin(source->store, &folder, err) ||
+	if (fetch_bytes(source->fetch, &request, &response, err))
+		return -1;
+	release->mirror = mirror->url;
+	if (store_tree_begin(source->store, &folder, err) ||
 	    keyring_open(source, mirror, folder.folder, &keyring, err))
 		return -1;
 	if (verify(buf_str(&response.body), &keyring, &text, err) ||
@@ -273,7 +275,6 @@ static int try_mirror(const struct debian_source *source,
 
 		return err_wrap(err, "'%s' is refused", shown);
 	}
-	release->mirror = mirror->url;
 	release->text = arena_str(arena, buf_str(&text));
 	return 0;
 }
@@ -284,6 +285,7 @@ int debian_release_fetch(const struct debian_source *source, struct str suite,
 {
 	struct debian_mirrors mirrors;
 	auto_err struct error *first = NULL;
+	bool judged = false;
 
 	*release = (struct debian_release){.suite = suite};
 	if (debian_mirrors_find(source, suite, arena, &mirrors, err))
@@ -291,13 +293,19 @@ int debian_release_fetch(const struct debian_source *source, struct str suite,
 	for (size_t i = 0; i < mirrors.n; i++) {
 		struct error *error = NULL;
 
+		release->mirror = STR_EMPTY;
 		if (try_mirror(source, &mirrors.p[i], arena, release, &error) ==
 		    0)
 			return 0;
-		if (first)
-			err_free(error);
-		else
+		/* What a mirror has and may not tells more than that another
+		 * has nothing. */
+		if (!first || (release->mirror.n && !judged)) {
+			err_free(first);
 			first = error;
+			judged = release->mirror.n > 0;
+		} else {
+			err_free(error);
+		}
 		if (err_class(first) == ERR_CANCELLED)
 			break;
 	}

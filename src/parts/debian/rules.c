@@ -228,7 +228,10 @@ static int apply_file(struct model *model, const struct str *arguments,
 	struct str name =
 		arena_printf(&arena, "debian/" STR_FMT, STR_ARG(arguments[2]));
 
-	if (model_find(model, arguments[1]))
+	const struct debian_file *there = model_find(model, arguments[1]);
+
+	/* In the place of a folder it is refused below. */
+	if (there && there->type != DEBIAN_DIR)
 		return 0;
 	if (!str_ends(name, STR(".in")))
 		buf_append(&filled, data_get(name.p));
