@@ -11,7 +11,9 @@
  *
  * CPython's marshal output depends on reference counts, thus on what a process
  * did before. The stream is therefore rewritten (pyc/marshal.h): the same bytes
- * in any order, process and number of workers.
+ * in any order, process and number of workers, and on x86-64 as on aarch64. (A
+ * constant power of floats may differ in its last digit on x86-64 processors
+ * without fused multiply-add, those before 2013.)
  *
  * Source: PEP 552 (hash-based .pyc); CPython's
  * Lib/importlib/_bootstrap_external for the layout:

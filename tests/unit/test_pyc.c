@@ -72,6 +72,22 @@ static void test_equal_constants_are_one(void **state)
 			  "NNi\1\0\0\0r\0\0\0\0"));
 }
 
+static void test_nans_have_no_sign(void **state)
+{
+	(void)state;
+	assert_normal(STR("g\0\0\0\0\0\0\xf8\xff"),
+		      STR("g\0\0\0\0\0\0\xf8\x7f"));
+	assert_normal(STR("y\0\0\0\0\0\0\xf0\xff\1\0\0\0\0\0\xf8\xff"),
+		      STR("y\0\0\0\0\0\0\xf0\xff\0\0\0\0\0\0\xf8\x7f"));
+	/* Two are not equal, and stay two; one of them may be meant twice. */
+	assert_normal(STR(")\3\xe7\0\0\0\0\0\0\xf8\xff"
+			  "g\0\0\0\0\0\0\xf8\xffr\0\0\0\0"),
+		      STR(")\3\xe7\0\0\0\0\0\0\xf8\x7f"
+			  "g\0\0\0\0\0\0\xf8\x7fr\0\0\0\0"));
+	assert_normal(STR(">\2\0\0\0Ng\0\0\0\0\0\0\xf8\xff"),
+		      STR(">\2\0\0\0Ng\0\0\0\0\0\0\xf8\x7f"));
+}
+
 static void test_single_characters_are_interned(void **state)
 {
 	(void)state;
@@ -480,6 +496,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_marks_follow_references),
 		cmocka_unit_test(test_equal_constants_are_one),
+		cmocka_unit_test(test_nans_have_no_sign),
 		cmocka_unit_test(test_single_characters_are_interned),
 		cmocka_unit_test(test_frozensets_are_ordered),
 		cmocka_unit_test(test_streams_that_are_refused),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/arena.h"
 #include "base/array.h"
 #include "base/mem.h"
 
@@ -15,17 +16,22 @@ enum {
 
 static const uint32_t NONE = UINT32_MAX;
 
-/* One object: its own bytes behind the type byte lie in the stream, its
- * children in the reader's list. */
+/* Of a double. */
+static const uint64_t SIGN_BIT = 1ull << 63;
+static const uint64_t INFINITY_BITS = 0x7ffull << 52;
+
+/* One object: the bytes of its own behind the type byte, and its children in
+ * the reader's list. */
 struct node {
 	uint8_t type;
-	bool plain;	   /* made of constants alone: equal ones are merged */
-	uint16_t height;   /* of the deepest descent from here */
-	uint32_t uses;	   /* by different parents or places */
-	uint32_t number;   /* once written with FLAG_REF */
-	uint32_t line;	   /* of a code object */
-	uint32_t bytes_at; /* in the stream */
+	bool plain;	 /* made of constants alone: equal ones are merged */
+	bool unique;	 /* holds a NaN: no other is equal to it */
+	uint16_t height; /* of the deepest descent from here */
+	uint32_t uses;	 /* by different parents or places */
+	uint32_t number; /* once written with FLAG_REF */
+	uint32_t line;	 /* of a code object */
 	uint32_t byte_count;
+	const char *bytes; /* in the stream, or normal ones */
 	uint32_t children_at;
 	uint32_t child_count;
 	uint32_t hash;
@@ -37,6 +43,7 @@ struct reader {
 	unsigned minor, depth;
 	uint64_t seed; /* a source cannot choose which constants collide */
 	enum marshal_status status;
+	struct arena normal; /* bytes that are not as in the stream */
 	ARRAY(struct node) nodes;
 	ARRAY(uint32_t) children; /* of all nodes */
 	ARRAY(uint32_t) stack;	  /* children of objects not complete yet */
@@ -117,8 +124,7 @@ static bool node_same(const struct reader *reader, const struct node *a,
 	return a->hash == b->hash && a->type == b->type &&
 	       a->byte_count == b->byte_count &&
 	       a->child_count == b->child_count &&
-	       memcmp(reader->stream.p + a->bytes_at,
-		      reader->stream.p + b->bytes_at, a->byte_count) == 0 &&
+	       memcmp(a->bytes, b->bytes, a->byte_count) == 0 &&
 	       (a->child_count == 0 ||
 		memcmp(node_children(reader, a), node_children(reader, b),
 		       a->child_count * sizeof(uint32_t)) == 0);
@@ -181,11 +187,10 @@ static uint32_t node_add(struct reader *reader, struct node *node)
 {
 	uint32_t *slot = NULL;
 
-	if (node->plain) {
+	if (node->plain && !node->unique) {
 		uint64_t hash = mix(reader->seed, node->type);
 
-		hash = mix_bytes(hash, reader->stream.p + node->bytes_at,
-				 node->byte_count);
+		hash = mix_bytes(hash, node->bytes, node->byte_count);
 		if (node->child_count)
 			hash = mix_bytes(hash, node_children(reader, node),
 					 node->child_count * sizeof(uint32_t));
@@ -222,6 +227,29 @@ static uint8_t string_type(const struct reader *reader, uint8_t type, size_t at,
 	return type;
 }
 
+/* The sign of a NaN that the compiler came upon is the processor's choice. Any
+ * among these doubles becomes the positive quiet one; true where there is. */
+static bool normalise_nans(struct reader *reader, struct node *node)
+{
+	bool found = false;
+
+	for (uint32_t at = 0; at < node->byte_count; at += sizeof(uint64_t)) {
+		uint64_t bits = le64_at(node->bytes + at);
+
+		if ((bits & ~SIGN_BIT) <= INFINITY_BITS)
+			continue;
+		char *copy = arena_alloc(&reader->normal, 1, node->byte_count);
+
+		memcpy(copy, node->bytes, node->byte_count);
+		memset(copy + at, 0, sizeof bits - 2);
+		copy[at + 6] = '\xf8';
+		copy[at + 7] = '\x7f';
+		node->bytes = copy;
+		found = true;
+	}
+	return found;
+}
+
 /* An object without children whose own bytes begin at the reader's place. */
 static uint32_t read_scalar(struct reader *reader, uint8_t type)
 {
@@ -248,14 +276,16 @@ static uint32_t read_scalar(struct reader *reader, uint8_t type)
 	}
 	if (!there)
 		return NONE;
-	return node_add(
-		reader,
-		&(struct node){
-			.type = string_type(reader, type, reader->at - n, n),
-			.plain = true,
-			.bytes_at = (uint32_t)start,
-			.byte_count = (uint32_t)(reader->at - start),
-		});
+	struct node node = {
+		.type = string_type(reader, type, reader->at - n, n),
+		.plain = true,
+		.bytes = reader->stream.p + start,
+		.byte_count = (uint32_t)(reader->at - start),
+	};
+
+	if (type == 'g' || type == 'y')
+		node.unique = normalise_nans(reader, &node);
+	return node_add(reader, &node);
 }
 
 /* Reads count objects and leaves them on the stack. */
@@ -271,7 +301,8 @@ static bool read_children(struct reader *reader, size_t count)
 	return true;
 }
 
-/* An order by value. Equal constants are one node, so it follows one path. */
+/* An order by value. Equal constants are one node, so it follows one path; into
+ * those that may equal others and yet be apart it does not go. */
 static int node_compare(const struct reader *reader, uint32_t left,
 			uint32_t right)
 {
@@ -282,10 +313,11 @@ static int node_compare(const struct reader *reader, uint32_t left,
 		return 0;
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
-	int order =
-		str_cmp(str_of(reader->stream.p + a->bytes_at, a->byte_count),
-			str_of(reader->stream.p + b->bytes_at, b->byte_count));
+	int order = str_cmp(str_of(a->bytes, a->byte_count),
+			    str_of(b->bytes, b->byte_count));
 
+	if (a->unique && b->unique)
+		return order;
 	for (uint32_t i = 0;
 	     order == 0 && i < a->child_count && i < b->child_count; i++)
 		order = node_compare(reader, node_children(reader, a)[i],
@@ -306,7 +338,7 @@ static uint32_t read_container(struct reader *reader, uint8_t type,
 	struct node node = {
 		.type = type,
 		.plain = true,
-		.bytes_at = (uint32_t)start,
+		.bytes = reader->stream.p + start,
 		.byte_count = (uint32_t)(reader->at - start),
 	};
 
@@ -315,8 +347,12 @@ static uint32_t read_container(struct reader *reader, uint8_t type,
 		return fail(reader, MARSHAL_TRUNCATED);
 	if (!read_children(reader, count))
 		return NONE;
-	for (size_t i = base; i < reader->stack.n; i++)
-		node.plain &= reader->nodes.p[reader->stack.p[i]].plain;
+	for (size_t i = base; i < reader->stack.n; i++) {
+		const struct node *child = &reader->nodes.p[reader->stack.p[i]];
+
+		node.plain &= child->plain;
+		node.unique |= child->unique;
+	}
 	if (type == '>') {
 		if (!node.plain)
 			return fail(reader, MARSHAL_BAD_ELEMENT);
@@ -333,7 +369,7 @@ static uint32_t read_code(struct reader *reader)
 	bool old = reader->minor < 11;
 	struct node node = {
 		.type = 'c',
-		.bytes_at = (uint32_t)reader->at,
+		.bytes = reader->stream.p + reader->at,
 		.byte_count = old ? 24 : 20,
 	};
 
@@ -366,7 +402,9 @@ static uint32_t read_typed(struct reader *reader, uint32_t flagged)
 		return fail(reader, MARSHAL_UNKNOWN_TYPE);
 	if (strchr("NFT.S", type))
 		return node_add(reader,
-				&(struct node){.type = type, .plain = true});
+				&(struct node){.type = type,
+					       .plain = true,
+					       .bytes = reader->stream.p});
 	if (strchr("iglystuaAzZ", type))
 		return read_scalar(reader, type);
 	if (type == 'c')
@@ -418,8 +456,7 @@ static void write_object(struct reader *reader, uint32_t which,
 	buf_append_byte(out, (char)(node->type | (shared ? FLAG_REF : 0)));
 	if (shared)
 		node->number = (*next_number)++;
-	buf_append(out,
-		   str_of(reader->stream.p + node->bytes_at, node->byte_count));
+	buf_append(out, str_of(node->bytes, node->byte_count));
 	for (uint32_t i = 0; i < node->child_count; i++) {
 		if (node->type == 'c' && i == CODE_HEAD_OBJECTS)
 			buf_append_le32(out, node->line);
@@ -452,6 +489,7 @@ enum marshal_status marshal_normalise(struct str stream, unsigned minor,
 	array_release(&reader.stack);
 	array_release(&reader.marked);
 	free(reader.slots);
+	arena_release(&reader.normal);
 	return reader.status;
 }
 

@@ -10,8 +10,9 @@
  * is interned, which for strings of one Latin-1 character depends on all that
  * the process did before. The rewritten stream has each constant once (equal
  * ones of equal type are made one; code objects are not), marks what is
- * referred to and nothing else, orders frozensets by value, and has strings
- * below two Latin-1 characters interned. It loads to an equal code object.
+ * referred to and nothing else, orders frozensets by value, has strings below
+ * two Latin-1 characters interned, and NaNs without a sign. It loads to an
+ * equal code object.
  *
  * Source: CPython, Python/marshal.c of each version.
  *
