@@ -1,11 +1,13 @@
 """Debian bases of archives that the test makes: what is refused and why, where
 mirrors and keys are found, what two packages may not do to each other."""
 
+import http.server
 import os
 import pathlib
 import shutil
 import subprocess
 import tarfile
+import threading
 import time
 
 import pytest
@@ -68,6 +70,28 @@ class Runs:
 @pytest.fixture
 def runs(tmp_path, archive):
     return Runs(tmp_path, archive)
+
+
+class Server:
+    """The archive over http, on a port of this host."""
+
+    def __init__(self, root):
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments):
+                super().__init__(*arguments, directory=root)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                      Handler)
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever).start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def names(text):
@@ -196,8 +220,12 @@ def test_says_that_a_version_is_gone_and_takes_a_snapshot(runs, archive,
     old = tmp_path / "old/pool/main"
     old.mkdir(parents=True)
     shutil.move(archive.root / "pool/main/tzdata_1.0-1_amd64.deb", old)
-    refused(runs.build(listed), "tzdata 1.0-1")
-    runs.options.append(f"--snapshot=file://{tmp_path / 'old'}")
+    with Server(archive.root) as url:
+        runs.options = [f"--mirror={url}"]
+        refused(runs.build(listed), "no mirror has the package tzdata 1.0-1",
+                "slipway lock --upgrade")
+    runs.options = [f"--mirror={archive.url}",
+                    f"--snapshot=file://{tmp_path / 'old'}"]
     assert runs.build(listed).returncode == 0
 
 

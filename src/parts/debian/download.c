@@ -55,8 +55,8 @@ static int explain(const struct download *download, const char *const *urls,
 		 STR_ARG(deb->name), STR_ARG(deb->version),
 		 STR_ARG(deb->architecture));
 	return err_hint(err, "lock the newer one with slipway lock --upgrade, "
-			     "or name an archive of old versions in "
-			     "fleet.yaml: bases.NAME.snapshot");
+			     "or let bases.NAME.mirror in fleet.yaml name an "
+			     "archive that keeps old versions");
 }
 
 static int run(void *argument, struct error **err)
