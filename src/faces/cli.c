@@ -1,0 +1,157 @@
+#include "faces/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "faces/cli/parse.h"
+#include "faces/cli/verbs.h"
+
+static const struct cli_verb *const verbs[] = {
+	&verb_lock,   &verb_plan, &verb_build,
+	&verb_verify, &verb_du,	  &verb_schema,
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
+
+static void on_interrupt(int signal_number)
+{
+	/* The second Ctrl-C does not wait: the store survives it. */
+	if (pool_is_cancelled())
+		_exit(128 + signal_number);
+	pool_cancel();
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_interrupt};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void print_options(const struct cli_option *options)
+{
+	for (; options && options->name; options++) {
+		char left[64];
+		int n = options->letter ? snprintf(left, sizeof left, "-%c, ",
+						   options->letter)
+					: snprintf(left, sizeof left, "    ");
+
+		snprintf(left + n, sizeof left - (size_t)n,
+			 options->kind == CLI_OPTIONAL ? "--%s[=%s]"
+			 : options->value	       ? "--%s %s"
+						       : "--%s",
+			 options->name, options->value);
+		printf("  %-26s %s\n", left, options->help);
+	}
+}
+
+static void print_verb_help(const struct cli_verb *verb)
+{
+	printf("slipway %s %s\n\n%s\n", verb->name, verb->synopsis,
+	       verb->about);
+	if (verb->options) {
+		printf("\nOptions of %s:\n", verb->name);
+		print_options(verb->options);
+	}
+	printf("\nOptions of every verb:\n");
+	print_options(cli_common_options);
+}
+
+static void print_help(void)
+{
+	printf("slipway VERB [OPTION...] [SERVICE...]\n\n"
+	       "Compiles a fleet of Python services into OCI images, from "
+	       "fleet.yaml.\n\n");
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+	printf("\n'slipway VERB --help' explains one, with examples.\n");
+}
+
+static int unknown_verb(const char *word, struct error **err)
+{
+	const char *nearest = NULL;
+	size_t distance = 4;
+
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		size_t d =
+			str_distance(str_from(verbs[i]->name), str_from(word));
+
+		if (d < distance) {
+			distance = d;
+			nearest = verbs[i]->name;
+		}
+	}
+	err_make(err, ERR_USAGE, "there is no verb '%s'", word);
+	if (nearest)
+		return err_hint(err, "did you mean '%s'?", nearest);
+	return err_hint(err, "'slipway --help' lists them");
+}
+
+/* Exit status, or -1 with *err set. */
+static int run_verb(const struct cli_verb *verb,
+		    const struct cli_options *options, struct error **err)
+{
+	if (options->help) {
+		print_verb_help(verb);
+		return 0;
+	}
+	log_init(options->quiet	    ? LOG_QUIET
+		 : options->verbose ? LOG_VERBOSE
+				    : LOG_NORMAL);
+	return verb->run(options, err);
+}
+
+/* Finds the verb behind the leading options and runs it. */
+static int run(int argc, char **argv, struct error **err)
+{
+	struct cli_options options = {.folder = "."};
+	const struct cli_verb *verb = NULL;
+	int first = cli_parse_leading(argc, argv, &options, err);
+
+	if (first < 0)
+		return -1;
+	if (options.version) {
+		printf("slipway %s\n", SLIPWAY_VERSION);
+		return 0;
+	}
+	if (first == argc || strcmp(argv[first], "help") == 0) {
+		print_help();
+		return options.help || first < argc ? 0 : 2;
+	}
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (strcmp(verbs[i]->name, argv[first]) == 0)
+			verb = verbs[i];
+	if (!verb)
+		return unknown_verb(argv[first], err);
+	if (cli_parse(verb, argc - first - 1, argv + first + 1, &options, err))
+		return -1;
+	return run_verb(verb, &options, err);
+}
+
+int cli_main(int argc, char **argv)
+{
+	auto_err struct error *error = NULL;
+
+	catch_signals();
+	log_init(LOG_NORMAL);
+	int status = run(argc - 1, argv + 1, &error);
+
+	if (status < 0) {
+		log_error(error);
+		status = err_exit_status(err_class(error));
+	}
+	/* A full disk behind standard output must not look like success. */
+	if (fflush(stdout) == EOF && status == 0) {
+		log_warn("cannot write standard output");
+		status = 3;
+	}
+	return status;
+}

@@ -1,0 +1,160 @@
+/* slipway build: images into the store. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "codec/json.h"
+#include "faces/cli/verbs.h"
+#include "faces/cli/workspace.h"
+#include "work/build.h"
+
+static void print_json(const struct build_result *result)
+{
+	json_t *root = json_object(), *images = json_array();
+
+	for (size_t i = 0; i < result->n; i++) {
+		const struct build_image *image = &result->images[i];
+		const struct manifest_instance *instance =
+			image->image->instance;
+		bool made = image->state == BUILD_BUILT ||
+			    image->state == BUILD_CACHED;
+		json_t *entry = json_object();
+
+		json_object_set_new(entry, "service",
+				    json_new_str(instance->service->name.s));
+		json_object_set_new(entry, "machine",
+				    json_new_str(instance->machine->name.s));
+		json_object_set_new(
+			entry, "state",
+			json_string(build_state_text(image->state)));
+		json_object_set_new(
+			entry, "digest",
+			made ? json_string(digest_text(&image->manifest).p)
+			     : json_null());
+		json_object_set_new(entry, "reference",
+				    made ? json_string(image->reference)
+					 : json_null());
+		json_object_set_new(entry, "bytes",
+				    json_integer((json_int_t)image->bytes));
+		if (image->error)
+			json_object_set_new(entry, "error",
+					    json_new_str(str_from(err_message(
+						    image->error))));
+		json_array_append_new(images, entry);
+	}
+	json_object_set_new(root, "images", images);
+	workspace_print_json(root);
+}
+
+static void print_text(const struct build_result *result)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < result->n; i++) {
+		const struct build_image *image = &result->images[i];
+
+		if (image->state != BUILD_BUILT && image->state != BUILD_CACHED)
+			continue;
+		printf("%-7s %9s  %s\n", build_state_text(image->state),
+		       log_bytes(image->bytes), image->reference);
+		done++;
+	}
+	printf("%zu images, %zu failed, %zu new layers\n", done, result->failed,
+	       result->made);
+}
+
+/* The errors of images, each once with the images that it stops. */
+static void print_errors(const struct build_result *result)
+{
+	for (size_t i = 0; i < result->n; i++) {
+		const struct build_image *image = &result->images[i];
+
+		if (!image->error)
+			continue;
+		auto_err struct error *error = NULL;
+
+		err_make(&error, err_class(image->error), "%s on %s: %s",
+			 image->image->instance->service->name.s.p,
+			 image->image->instance->machine->name.s.p,
+			 err_message(image->error));
+		err_hint(&error, "%s", err_hint_text(image->error));
+		log_error(error);
+	}
+}
+
+/* The highest exit status that an image's error asks for. */
+static int exit_status(const struct build_result *result)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < result->n; i++) {
+		const struct error *error = result->images[i].error;
+
+		if (error && err_exit_status(err_class(error)) > status)
+			status = err_exit_status(err_class(error));
+	}
+	return status;
+}
+
+/* Flags per image of the assembly from flags per instance. */
+static bool *wanted_images(const struct assembly *assembly, const bool *chosen)
+{
+	const struct manifest *manifest = assembly->manifest;
+	bool *wanted = mem_zalloc(assembly->image_count, sizeof *wanted);
+
+	for (size_t i = 0; i < assembly->image_count; i++)
+		for (size_t k = 0; k < manifest->instances.n; k++)
+			if (assembly->images[i].instance ==
+			    manifest->instances.p[k])
+				wanted[i] = chosen[k];
+	return wanted;
+}
+
+static int run(const struct cli_options *options, struct error **err)
+{
+	auto_workspace struct workspace workspace = {0};
+	auto_assembly struct assembly assembly = {.tree = {.root_fd = -1}};
+	auto_build_result struct build_result result = {0};
+
+	if (workspace_open(&workspace, options,
+			   WORKSPACE_MANIFEST | WORKSPACE_LOCK |
+				   WORKSPACE_STORE | WORKSPACE_NETWORK,
+			   err))
+		return -1;
+	auto_free bool *chosen = workspace_select(&workspace, err);
+
+	if (!chosen ||
+	    assembly_make(&assembly, workspace.manifest, workspace.lock, err))
+		return -1;
+	auto_free bool *wanted = wanted_images(&assembly, chosen);
+	struct build_options build = {
+		.jobs = options->jobs,
+		.memory_bytes = options->memory_bytes,
+		.wanted = wanted,
+	};
+
+	if (build_run(&assembly, workspace.store, workspace.fetch,
+		      workspace.index, &build, &result, err))
+		return -1;
+	if (options->json)
+		print_json(&result);
+	else
+		print_text(&result);
+	print_errors(&result);
+	return exit_status(&result);
+}
+
+const struct cli_verb verb_build = {
+	.name = "build",
+	.summary = "compile services into images, into the store",
+	.synopsis = "[SERVICE...]",
+	.about = "Compiles services into OCI images. Without a SERVICE all of "
+		 "them; a SERVICE may\nbe a name, a glob, family:GLOB or "
+		 "machine:NAME. A service that cannot be built\nis named with "
+		 "its error and stops no other.\n\n"
+		 "  slipway build\n"
+		 "  slipway build ChitchatAgent 'Streaming*' machine:pc2",
+	.takes_words = true,
+	.run = run,
+};

@@ -1,0 +1,174 @@
+/* slipway lock: pin everything that the fleet is made of. */
+#include <stdio.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "codec/json.h"
+#include "faces/cli/verbs.h"
+#include "faces/cli/workspace.h"
+#include "work/resolve.h"
+
+#define AT(field) offsetof(struct cli_options, field)
+
+static const struct cli_option lock_options[] = {
+	{"check", 0, CLI_FLAG, NULL, "fail where the lock is out of date",
+	 AT(check)},
+	{"upgrade", 0, CLI_OPTIONAL, "PACKAGE",
+	 "take newer versions, of all or of one", AT(upgrade)},
+	CLI_OPTIONS_END,
+};
+
+static json_t *problem_json(const struct resolve_problem *problem)
+{
+	json_t *entry = json_object();
+
+	json_object_set_new(entry, "service", json_new_str(problem->service));
+	json_object_set_new(entry, "code", json_new_str(problem->code));
+	json_object_set_new(entry, "line", json_integer(problem->at.line));
+	json_object_set_new(entry, "column", json_integer(problem->at.column));
+	json_object_set_new(entry, "message", json_new_str(problem->message));
+	json_object_set_new(entry, "hint", json_new_str(problem->hint));
+	return entry;
+}
+
+static void print_json(const struct resolve_result *result)
+{
+	json_t *root = json_object(), *problems = json_array();
+	json_t *services = json_array();
+
+	array_each (struct resolve_problem, problem, &result->problems)
+		json_array_append_new(problems, problem_json(problem));
+	for (size_t i = 0; i < result->lock->service_count; i++) {
+		const struct lock_service *service = &result->lock->services[i];
+		json_t *entry = json_object();
+
+		json_object_set_new(entry, "name", json_new_str(service->name));
+		json_object_set_new(entry, "resolution",
+				    json_new_str(service->resolution));
+		json_object_set_new(
+			entry, "packages",
+			json_integer((json_int_t)service->closure.n));
+		json_array_append_new(services, entry);
+	}
+	json_object_set_new(root, "services", services);
+	json_object_set_new(root, "problems", problems);
+	workspace_print_json(root);
+}
+
+static void print_problems(const struct workspace *workspace,
+			   const struct resolve_problems *problems)
+{
+	array_each (struct resolve_problem, problem, problems) {
+		auto_err struct error *error = NULL;
+
+		if (problem->at.line)
+			err_make(&error, ERR_FLEET,
+				 "%s:%u:%u: " STR_FMT ": " STR_FMT,
+				 workspace->manifest_path, problem->at.line,
+				 problem->at.column, STR_ARG(problem->service),
+				 STR_ARG(problem->message));
+		else
+			err_make(&error, ERR_FLEET, STR_FMT "%s" STR_FMT,
+				 STR_ARG(problem->service),
+				 problem->service.n ? ": " : "",
+				 STR_ARG(problem->message));
+		err_hint(&error, STR_FMT, STR_ARG(problem->hint));
+		log_error(error);
+	}
+}
+
+static int check(const struct resolve_options *resolve,
+		 const struct cli_options *options, struct error **err)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	struct lock_strs reasons = {0};
+
+	if (resolve_check(resolve, resolve->previous, &arena, &reasons, err))
+		return -1;
+	json_t *root = json_object(), *list = json_array();
+
+	for (size_t i = 0; i < reasons.n; i++) {
+		json_array_append_new(list, json_new_str(reasons.p[i]));
+		if (!options->json)
+			printf(STR_FMT "\n", STR_ARG(reasons.p[i]));
+	}
+	json_object_set_new(root, "current", json_boolean(reasons.n == 0));
+	json_object_set_new(root, "reasons", list);
+	if (options->json) {
+		workspace_print_json(root);
+	} else {
+		json_decref(root);
+		puts(reasons.n ? "the lock is out of date: run 'slipway lock'"
+			       : "the lock is current");
+	}
+	return reasons.n ? 1 : 0;
+}
+
+static int make(const struct workspace *workspace,
+		const struct resolve_options *resolve, struct error **err)
+{
+	const struct cli_options *options = workspace->options;
+	auto_resolve_result struct resolve_result result = RESOLVE_RESULT_EMPTY;
+
+	if (resolve_run(resolve, &result, err) ||
+	    lock_write(result.lock, workspace->lock_path, err))
+		return -1;
+	if (options->json)
+		print_json(&result);
+	else
+		printf("%s: %zu services locked, %zu problems\n",
+		       workspace->lock_path, result.lock->service_count,
+		       result.problems.n);
+	print_problems(workspace, &result.problems);
+	return result.problems.n ? 1 : 0;
+}
+
+static int run(const struct cli_options *options, struct error **err)
+{
+	auto_workspace struct workspace workspace = {0};
+	auto_lock struct lock *previous = NULL;
+
+	if (workspace_open(&workspace, options,
+			   WORKSPACE_MANIFEST | WORKSPACE_STORE |
+				   WORKSPACE_NETWORK,
+			   err))
+		return -1;
+	if ((options->check || fs_exists(workspace.lock_path)) &&
+	    lock_read(workspace.lock_path, &previous, err))
+		return -1;
+	struct str upgrade = str_from(options->upgrade);
+	struct pool *pool = pool_new(options->jobs, options->memory_bytes);
+	struct resolve_options resolve = {
+		.manifest = workspace.manifest,
+		.folder = options->folder,
+		.store = workspace.store,
+		.fetch = workspace.fetch,
+		.pool = pool,
+		.previous = previous,
+		.upgrade = options->upgrade && upgrade.n == 0,
+		.upgrades = {&upgrade, upgrade.n ? 1 : 0},
+	};
+	int status = options->check ? check(&resolve, options, err)
+				    : make(&workspace, &resolve, err);
+
+	pool_free(pool);
+	return status;
+}
+
+const struct cli_verb verb_lock = {
+	.name = "lock",
+	.summary = "pin Python packages and bases by hash: fleet.lock.json",
+	.synopsis = "[--check] [--upgrade[=PACKAGE]]",
+	.about = "Resolves what the services need and writes fleet.lock.json "
+		 "beside fleet.yaml:\nexact versions, sizes and SHA-256 of "
+		 "every wheel and every base package. Versions\nstay as they "
+		 "are unless the manifest or --upgrade asks for others.\n\n"
+		 "  slipway lock\n"
+		 "  slipway lock --upgrade=pyzmq\n"
+		 "  slipway lock --check       # in CI",
+	.options = lock_options,
+	.run = run,
+};

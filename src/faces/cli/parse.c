@@ -1,0 +1,202 @@
+#include "faces/cli/parse.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+#define AT(field) offsetof(struct cli_options, field)
+
+const struct cli_option cli_common_options[] = {
+	{"directory", 'C', CLI_TEXT, "DIR",
+	 "folder of fleet.yaml (default: here)", AT(folder)},
+	{"store", 0, CLI_TEXT, "DIR", "where images and downloads are kept",
+	 AT(store)},
+	{"jobs", 'j', CLI_COUNT, "N", "threads (default: one per core)",
+	 AT(jobs)},
+	{"memory", 0, CLI_SIZE, "SIZE", "bound on buffers (default: 384MiB)",
+	 AT(memory_bytes)},
+	{"offline", 0, CLI_FLAG, NULL, "use only what the store has",
+	 AT(offline)},
+	{"json", 0, CLI_FLAG, NULL, "print a JSON object on standard output",
+	 AT(json)},
+	{"quiet", 'q', CLI_FLAG, NULL, "no progress, only warnings and errors",
+	 AT(quiet)},
+	{"verbose", 'v', CLI_FLAG, NULL, "say more of what is done",
+	 AT(verbose)},
+	{"version", 0, CLI_FLAG, NULL, "the version", AT(version)},
+	{"help", 'h', CLI_FLAG, NULL, "this text", AT(help)},
+	CLI_OPTIONS_END,
+};
+
+bool cli_parse_size(const char *text, uint64_t *bytes)
+{
+	static const char *const units[] = {"K", "M", "G", "T"};
+	struct str rest = str_from(text);
+	size_t digits = 0;
+	uint64_t value, unit = 1;
+
+	while (digits < rest.n && rest.p[digits] >= '0' &&
+	       rest.p[digits] <= '9')
+		digits++;
+	if (!str_to_u64(str_slice(rest, 0, digits), &value))
+		return false;
+	rest = str_slice(rest, digits, rest.n);
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (str_eat(&rest, str_from(units[i]))) {
+			unit = (uint64_t)1 << (10 * (i + 1));
+			if (!str_eat(&rest, STR("iB")))
+				str_eat(&rest, STR("B"));
+			break;
+		}
+	return rest.n == 0 && !__builtin_mul_overflow(value, unit, bytes);
+}
+
+/* The option of a table whose name or letter fits, or NULL. */
+static const struct cli_option *find(const struct cli_option *options,
+				     struct str name, char letter)
+{
+	for (; options && options->name; options++)
+		if (letter ? options->letter == letter
+			   : str_eq(str_from(options->name), name))
+			return options;
+	return NULL;
+}
+
+static void consider_nearest(const struct cli_option *options, struct str name,
+			     const char **nearest, size_t *distance)
+{
+	for (; options && options->name; options++) {
+		size_t d = str_distance(str_from(options->name), name);
+
+		if (d < *distance) {
+			*distance = d;
+			*nearest = options->name;
+		}
+	}
+}
+
+static int unknown_option(const struct cli_verb *verb, struct str name,
+			  struct error **err)
+{
+	const char *nearest = NULL;
+	size_t distance = 4;
+
+	consider_nearest(verb->options, name, &nearest, &distance);
+	consider_nearest(cli_common_options, name, &nearest, &distance);
+	err_make(err, ERR_USAGE, "'slipway %s' has no option '" STR_FMT "'",
+		 verb->name, STR_ARG(name));
+	if (nearest)
+		return err_hint(err, "did you mean '--%s'?", nearest);
+	return err_hint(err, "'slipway %s --help' lists them", verb->name);
+}
+
+static int set_value(const struct cli_option *option, const char *value,
+		     struct cli_options *options, struct error **err)
+{
+	void *target = (char *)options + option->offset;
+	uint64_t number;
+
+	switch (option->kind) {
+	case CLI_FLAG:
+		*(bool *)target = true;
+		return 0;
+	case CLI_TEXT:
+	case CLI_OPTIONAL:
+		*(const char **)target = value;
+		return 0;
+	case CLI_COUNT:
+		if (!str_to_u64(str_from(value), &number) || number > 1024)
+			return err_make(err, ERR_USAGE,
+					"--%s takes a number up to 1024, not "
+					"'%s'",
+					option->name, value);
+		*(unsigned *)target = (unsigned)number;
+		return 0;
+	case CLI_SIZE:
+		if (!cli_parse_size(value, target))
+			return err_make(err, ERR_USAGE,
+					"--%s takes a size such as 512MiB, "
+					"not '%s'",
+					option->name, value);
+		return 0;
+	}
+	return 0;
+}
+
+/* One option; *index moves over a value that stands behind it. */
+static int parse_option(const struct cli_verb *verb, int argc, char **argv,
+			int *index, struct cli_options *options,
+			struct error **err)
+{
+	struct str name = str_from(argv[*index]);
+	const char *value = NULL;
+	char letter = 0;
+
+	if (str_eat(&name, STR("--"))) {
+		ptrdiff_t equals = str_find(name, '=');
+
+		if (equals >= 0) {
+			value = name.p + equals + 1;
+			name = str_slice(name, 0, (size_t)equals);
+		}
+	} else {
+		letter = name.p[1];
+		value = name.n > 2 ? name.p + 2 : NULL;
+		name = str_slice(name, 1, 2);
+	}
+	const struct cli_option *option = find(verb->options, name, letter);
+
+	if (!option)
+		option = find(cli_common_options, name, letter);
+	if (!option)
+		return unknown_option(verb, name, err);
+	if (option->kind == CLI_FLAG && value)
+		return err_make(err, ERR_USAGE, "--%s takes no value",
+				option->name);
+	if (option->kind == CLI_OPTIONAL && !value)
+		value = "";
+	if (option->kind != CLI_FLAG && !value) {
+		if (*index + 1 == argc)
+			return err_make(err, ERR_USAGE, "--%s needs a value",
+					option->name);
+		value = argv[++*index];
+	}
+	return set_value(option, value, options, err);
+}
+
+int cli_parse_leading(int argc, char **argv, struct cli_options *options,
+		      struct error **err)
+{
+	static const struct cli_verb none = {.name = "VERB"};
+	int i;
+
+	for (i = 0; i < argc && argv[i][0] == '-' && argv[i][1]; i++)
+		if (parse_option(&none, argc, argv, &i, options, err))
+			return -1;
+	return i;
+}
+
+int cli_parse(const struct cli_verb *verb, int argc, char **argv,
+	      struct cli_options *options, struct error **err)
+{
+	bool only_words = false;
+
+	options->words = argv;
+	for (int i = 0; i < argc; i++) {
+		if (!only_words && strcmp(argv[i], "--") == 0) {
+			only_words = true;
+		} else if (!only_words && argv[i][0] == '-' && argv[i][1]) {
+			if (parse_option(verb, argc, argv, &i, options, err))
+				return -1;
+		} else if (verb->takes_words) {
+			/* Words gather at the front of argv. */
+			options->words[options->word_count++] = argv[i];
+		} else {
+			return err_make(err, ERR_USAGE,
+					"'%s' takes no word such as '%s'",
+					verb->name, argv[i]);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,11 @@
+/* The verbs, each in cmd_<verb>.c. */
+#pragma once
+
+#include "faces/cli.h"
+
+extern const struct cli_verb verb_build;
+extern const struct cli_verb verb_du;
+extern const struct cli_verb verb_lock;
+extern const struct cli_verb verb_plan;
+extern const struct cli_verb verb_schema;
+extern const struct cli_verb verb_verify;

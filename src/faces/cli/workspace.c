@@ -1,0 +1,106 @@
+#include "faces/cli/workspace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "codec/json.h"
+
+/* Packages that a track binds to one index. */
+static int open_index(struct workspace *workspace, struct error **err)
+{
+	const struct manifest *manifest = workspace->manifest;
+	ARRAY(struct pyindex_binding) bindings = ARRAY_EMPTY;
+
+	for (size_t t = 0; t < manifest->tracks.n; t++) {
+		const struct manifest_track *track = manifest->tracks.p[t];
+
+		for (size_t i = 0; i < track->indexes.n; i++) {
+			const struct manifest_index *index =
+				&track->indexes.p[i];
+
+			for (size_t k = 0; k < index->packages.n; k++) {
+				struct pyindex_binding binding = {
+					index->packages.p[k].s, index->url.s};
+
+				array_push(&bindings, binding);
+			}
+		}
+	}
+	struct pyindex_options options = {
+		.fetch = workspace->fetch,
+		.folder = workspace->options->folder,
+		.bindings = bindings.p,
+		.binding_count = bindings.n,
+	};
+	int result = pyindex_new(&options, &workspace->index, err);
+
+	array_release(&bindings);
+	return result;
+}
+
+int workspace_open(struct workspace *workspace,
+		   const struct cli_options *options, unsigned needs,
+		   struct error **err)
+{
+	struct fetch_options fetch = {.offline = options->offline};
+
+	*workspace = (struct workspace){
+		.options = options,
+		.manifest_path = path_join(options->folder, "fleet.yaml"),
+		.lock_path = path_join(options->folder, "fleet.lock.json"),
+	};
+	if ((needs & WORKSPACE_MANIFEST) &&
+	    manifest_load(workspace->manifest_path, &workspace->manifest, err))
+		return -1;
+	if ((needs & WORKSPACE_LOCK) &&
+	    lock_read(workspace->lock_path, &workspace->lock, err))
+		return -1;
+	if ((needs & WORKSPACE_STORE) &&
+	    store_open(options->store, &workspace->store, err))
+		return -1;
+	if (!(needs & WORKSPACE_NETWORK))
+		return 0;
+	workspace->fetch = fetch_new(&fetch);
+	return open_index(workspace, err);
+}
+
+void workspace_close(struct workspace *workspace)
+{
+	pyindex_free(workspace->index);
+	fetch_free(workspace->fetch);
+	store_close(workspace->store);
+	lock_free(workspace->lock);
+	manifest_free(workspace->manifest);
+	free(workspace->lock_path);
+	free(workspace->manifest_path);
+}
+
+bool *workspace_select(const struct workspace *workspace, struct error **err)
+{
+	const struct cli_options *options = workspace->options;
+	const struct manifest *manifest = workspace->manifest;
+	auto_selection struct manifest_selection selection = ARRAY_EMPTY;
+
+	if (manifest_select(manifest, (const char *const *)options->words,
+			    options->word_count, &selection, err))
+		return NULL;
+	bool *chosen = mem_zalloc(manifest->instances.n, sizeof *chosen);
+
+	for (size_t i = 0; i < selection.n; i++)
+		for (size_t k = 0; k < manifest->instances.n; k++)
+			if (manifest->instances.p[k] == selection.p[i])
+				chosen[k] = true;
+	return chosen;
+}
+
+void workspace_print_json(struct json_t *value)
+{
+	auto_json json_t *owned = value;
+	auto_buf struct buf text = BUF_EMPTY;
+
+	json_append_pretty(&text, owned);
+	fwrite(text.p, 1, text.n, stdout);
+}

@@ -1,0 +1,43 @@
+/* workspace: what most verbs open first: manifest, lock, store, network. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "faces/cli.h"
+#include "facts/lockfile.h"
+#include "facts/manifest.h"
+#include "facts/store.h"
+#include "parts/fetch.h"
+#include "parts/pyindex.h"
+
+struct workspace {
+	const struct cli_options *options;
+	char *manifest_path, *lock_path;
+	struct manifest *manifest;
+	struct lock *lock; /* NULL where it was not asked for */
+	struct store *store;
+	struct fetch *fetch;
+	struct pyindex *index;
+};
+
+enum workspace_need {
+	WORKSPACE_MANIFEST = 1,
+	WORKSPACE_LOCK = 2, /* must be there */
+	WORKSPACE_STORE = 4,
+	WORKSPACE_NETWORK = 8, /* fetch and index; needs the manifest */
+};
+
+/* Opens what needs names, below options->folder. */
+int workspace_open(struct workspace *workspace,
+		   const struct cli_options *options, unsigned needs,
+		   struct error **err);
+void workspace_close(struct workspace *workspace);
+#define auto_workspace __attribute__((cleanup(workspace_close)))
+
+/* Which instances the words of the command line name, as a flag per instance
+ * of the manifest (heap, the caller frees), or NULL with *err set. */
+bool *workspace_select(const struct workspace *workspace, struct error **err);
+
+/* Prints a JSON value on standard output and frees it. */
+struct json_t;
+void workspace_print_json(struct json_t *value);

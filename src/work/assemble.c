@@ -1,0 +1,540 @@
+#include "work/assemble.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/buf.h"
+#include "base/data.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/map.h"
+#include "parts/wheel.h"
+
+/* Bytes of a part as far as the lock tells. */
+static uint64_t base_bytes(const struct lock_base *base)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < base->debs.n; i++)
+		bytes += base->debs.p[i].size_bytes;
+	return bytes;
+}
+
+struct assembler {
+	struct assembly *assembly;
+	ARRAY(struct assemble_part) parts;
+	ARRAY(struct plan_part) plan_parts;
+	struct map numbers; /* id to part number + 1 */
+};
+
+unsigned assembly_python_minor(const struct lock_base *base)
+{
+	struct str rest = base->python, part;
+	uint64_t minor;
+
+	if (!str_split(&rest, '.', &part) || !str_eq(part, STR("3")) ||
+	    !str_split(&rest, '.', &part) || !str_to_u64(part, &minor) ||
+	    minor > 99)
+		return 0;
+	return (unsigned)minor;
+}
+
+struct str assembly_python_id(const struct lock_base *base, struct arena *arena)
+{
+	auto_buf struct buf id = BUF_EMPTY;
+
+	key_add(&id, base->python);
+	if (base->kind != LOCK_BASE_DEBIAN)
+		key_add(&id, str_from(digest_text(&base->digest).p));
+	for (size_t i = 0; i < base->debs.n; i++) {
+		const struct lock_deb *deb = &base->debs.p[i];
+
+		if (str_starts(deb->name, STR("python3")) ||
+		    str_starts(deb->name, STR("libpython3")))
+			key_add(&id, str_from(digest_text(&deb->sha256).p));
+	}
+	struct digest digest = digest_of(buf_str(&id));
+
+	return arena_str(arena, str_from(digest_text(&digest).p));
+}
+
+/* The number of the part with this id; made from the two values where it is
+ * new. */
+static size_t part_number(struct assembler *assembler, struct str id,
+			  const struct assemble_part *part,
+			  const struct plan_part *plan_part)
+{
+	size_t known = (size_t)(uintptr_t)map_get(&assembler->numbers, id);
+
+	if (known)
+		return known - 1;
+	array_push(&assembler->parts, *part);
+	array_push(&assembler->plan_parts, *plan_part);
+	struct plan_part *added =
+		&assembler->plan_parts.p[assembler->plan_parts.n - 1];
+
+	added->id = arena_str(&assembler->assembly->arena, id);
+	map_set(&assembler->numbers, id, (void *)(uintptr_t)assembler->parts.n);
+	return assembler->parts.n - 1;
+}
+
+static size_t add_base_part(struct assembler *assembler,
+			    const struct lock_base *base,
+			    enum debian_part which)
+{
+	struct arena *arena = &assembler->assembly->arena;
+	auto_buf struct buf key = BUF_EMPTY;
+	struct digest debs =
+		debian_layer_key(&base->debs, NULL, base->platform, which);
+
+	key_add(&key, STR("debian"));
+	key_add(&key, str_from(digest_text(&debs).p));
+	if (which == DEBIAN_PYTHON)
+		key_add(&key, assembly_python_id(base, arena));
+	struct assemble_part part = {
+		.kind = ASSEMBLE_BASE,
+		.key = digest_of(buf_str(&key)),
+		.title = arena_printf(arena, "%s of " STR_FMT,
+				      which == DEBIAN_PYTHON ? "Python"
+							     : "system",
+				      STR_ARG(base->name)),
+		.base = base,
+		.debian = which,
+	};
+	/* The lock does not say which package lies where: an even share. */
+	struct plan_part plan_part = {
+		.kind = PLAN_BASE,
+		.bytes = base_bytes(base) / 2,
+		.compressed_bytes = base_bytes(base) / 2,
+	};
+	struct digest_text id = digest_text(&part.key);
+
+	return part_number(assembler, str_from(id.p), &part, &plan_part);
+}
+
+/* The name of a platform's architecture as compilers spell it. */
+static const char *machine_word(struct str platform)
+{
+	return str_eq(platform, STR("linux/arm64")) ? "aarch64" : "x86_64";
+}
+
+void assembly_init_programs(const struct lock_base *base,
+			    struct str programs[2])
+{
+	static const char *const names[] = {"slipway-init", "slipway-gpu"};
+
+	for (size_t i = 0; i < 2; i++) {
+		auto_free char *path = path_printf(
+			"init/%s/%s", machine_word(base->platform), names[i]);
+
+		programs[i] = data_has(path) ? data_get(path) : STR_EMPTY;
+	}
+}
+
+static int add_init_part(struct assembler *assembler,
+			 const struct lock_base *base, size_t *number,
+			 struct error **err)
+{
+	auto_buf struct buf key = BUF_EMPTY;
+	struct str programs[2];
+
+	assembly_init_programs(base, programs);
+	if (programs[0].n == 0)
+		return err_make(err, ERR_ENV,
+				"this slipway was built without slipway-init "
+				"for " STR_FMT,
+				STR_ARG(base->platform));
+	key_add(&key, STR("init"));
+	key_add(&key, programs[0]);
+	key_add(&key, programs[1]);
+	struct assemble_part part = {
+		.kind = ASSEMBLE_INIT,
+		.key = digest_of(buf_str(&key)),
+		.title = STR("slipway-init"),
+		.base = base,
+	};
+	struct plan_part plan_part = {
+		.kind = PLAN_BASE,
+		.bytes = programs[0].n + programs[1].n,
+		.compressed_bytes = programs[0].n + programs[1].n,
+	};
+	/* One id per base: it lies on top of it. */
+	struct str id =
+		arena_printf(&assembler->assembly->arena, "init " STR_FMT " %s",
+			     STR_ARG(base->name), digest_text(&part.key).p);
+
+	*number = part_number(assembler, id, &part, &plan_part);
+	return 0;
+}
+
+static const char *bytecode_word(enum manifest_bytecode bytecode)
+{
+	return manifest_bytecode_text(bytecode);
+}
+
+static size_t add_wheel_part(struct assembler *assembler,
+			     const struct assemble_image *image,
+			     const struct lock_resolution *resolution,
+			     const struct lock_package *package)
+{
+	struct arena *arena = &assembler->assembly->arena;
+	enum manifest_bytecode bytecode = image->instance->settings.bytecode;
+	auto_buf struct buf key = BUF_EMPTY;
+
+	key_add(&key, STR("wheel"));
+	key_add(&key, str_from(wheel_installer_version()));
+	key_add(&key, str_from(digest_text(&package->wheel.sha256).p));
+	key_add(&key, str_from(bytecode_word(bytecode)));
+	/* Paths hold the Python version even where there is no bytecode. */
+	key_add(&key, assembly_python_id(image->base, arena));
+	struct assemble_part part = {
+		.kind = ASSEMBLE_WHEEL,
+		.key = digest_of(buf_str(&key)),
+		.title = arena_printf(arena, STR_FMT " " STR_FMT,
+				      STR_ARG(package->name),
+				      STR_ARG(package->version)),
+		.base = image->base,
+		.package = package,
+		.resolution = resolution,
+		.bytecode = bytecode,
+	};
+	/* Unpacked sizes are not in the lock; the plan must not depend on what
+	 * a store happens to know. */
+	struct plan_part plan_part = {
+		.kind = PLAN_WHEEL,
+		.bytes = package->wheel.size_bytes,
+		.compressed_bytes = package->wheel.size_bytes,
+	};
+	struct str id = arena_printf(
+		arena, STR_FMT " " STR_FMT " %s", STR_ARG(package->name),
+		STR_ARG(package->version), digest_text(&part.key).p);
+
+	return part_number(assembler, id, &part, &plan_part);
+}
+
+/* Files of the tree that an instance needs: its entrypoint's folder, the
+ * shared folders and its data. */
+static void choose_files(const struct assembler *assembler,
+			 const struct manifest_instance *instance,
+			 struct map *chosen)
+{
+	const struct assembly *assembly = assembler->assembly;
+	const struct source_tree *tree = &assembly->tree;
+	const struct manifest_texts *lists[] = {
+		&assembly->manifest->source.shared, &instance->settings.data};
+	struct str entry = instance->settings.run.entry.s;
+	ptrdiff_t slash = str_rfind(entry, '/');
+
+	ARRAY(struct str) folders = ARRAY_EMPTY;
+	if (slash > 0)
+		array_push(&folders, str_slice(entry, 0, (size_t)slash));
+	else
+		array_push(&folders, entry);
+	for (size_t l = 0; l < 2; l++)
+		for (size_t i = 0; i < lists[l]->n; i++)
+			array_push(&folders, lists[l]->p[i].s);
+	for (size_t i = 0; i < folders.n; i++)
+		for (size_t k = source_tree_below(tree, folders.p[i]);
+		     k < tree->n &&
+		     str_starts(tree->files[k].path, folders.p[i]);
+		     k++)
+			map_add(chosen, tree->files[k].path);
+	array_release(&folders);
+}
+
+/* Adds path, kind and content of every file to the key. */
+static int add_files_to_key(const struct source_tree *tree, const size_t *files,
+			    size_t n, struct buf *key, struct error **err)
+{
+	auto_buf struct buf content = BUF_EMPTY;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct source_file *file = &tree->files[files[i]];
+
+		buf_clear(&content);
+		if (source_read(tree, file, &content, err))
+			return -1;
+		struct digest digest = digest_of(buf_str(&content));
+
+		key_add(key, file->path);
+		key_add(key, file->executable ? STR("x") : STR("-"));
+		key_add(key, str_from(digest_text(&digest).p));
+	}
+	return 0;
+}
+
+static int add_source_part(struct assembler *assembler,
+			   const struct assemble_image *image, size_t *number,
+			   struct error **err)
+{
+	struct arena *arena = &assembler->assembly->arena;
+	const struct source_tree *tree = &assembler->assembly->tree;
+	const struct manifest_settings *settings = &image->instance->settings;
+	auto_map struct map chosen = MAP_EMPTY;
+	auto_buf struct buf key = BUF_EMPTY;
+
+	choose_files(assembler, image->instance, &chosen);
+	if (!settings->run.is_module &&
+	    !map_has(&chosen, settings->run.entry.s))
+		return err_make(err, ERR_FLEET,
+				"%s:%u:%u: the entrypoint '%s' does not exist "
+				"below the source root '%s'",
+				assembler->assembly->manifest->path,
+				settings->run.entry.at.line,
+				settings->run.entry.at.column,
+				settings->run.entry.s.p, tree->root);
+	size_t *files = arena_new_array(arena, size_t, chosen.n), n = 0;
+
+	for (size_t i = 0; i < tree->n; i++)
+		if (map_has(&chosen, tree->files[i].path))
+			files[n++] = i;
+	key_add(&key, STR("source"));
+	key_add(&key, assembly_python_id(image->base, arena));
+	key_add(&key, str_from(bytecode_word(settings->bytecode)));
+	for (size_t i = 0; i < settings->write.n; i++)
+		key_add(&key, settings->write.p[i].s);
+	buf_printf(&key, "%u:%u", settings->user.uid, settings->user.gid);
+	if (add_files_to_key(tree, files, n, &key, err))
+		return -1;
+	struct assemble_part part = {
+		.kind = ASSEMBLE_SOURCE,
+		.key = digest_of(buf_str(&key)),
+		.title = arena_printf(arena, "source of %s",
+				      image->instance->service->name.s.p),
+		.base = image->base,
+		.bytecode = settings->bytecode,
+		.instance = image->instance,
+		.files = files,
+		.file_count = n,
+	};
+	struct plan_part plan_part = {.kind = PLAN_SOURCE};
+
+	for (size_t i = 0; i < n; i++)
+		plan_part.bytes += tree->files[files[i]].size_bytes;
+	plan_part.compressed_bytes = plan_part.bytes;
+	struct digest_text id = digest_text(&part.key);
+
+	*number = part_number(assembler, str_from(id.p), &part, &plan_part);
+	return 0;
+}
+
+/* "name==version" of a closure to the package of the resolution. */
+static const struct lock_package *
+closure_package(const struct lock_resolution *resolution, struct str pin)
+{
+	ptrdiff_t equals = str_find_str(pin, STR("=="));
+
+	return resolution && equals > 0
+		       ? lock_find_package(resolution,
+					   str_slice(pin, 0, (size_t)equals))
+		       : NULL;
+}
+
+static int find_locked(const struct assembler *assembler,
+		       struct assemble_image *image, struct error **err)
+{
+	const struct lock *lock = assembler->assembly->lock;
+	struct str name = image->instance->service->name.s;
+	struct str machine = image->instance->machine->name.s;
+
+	image->service = lock_find_service(lock, name, machine);
+	if (!image->service) {
+		err_make(err, ERR_FLEET,
+			 STR_FMT " on " STR_FMT " is not in the lock",
+			 STR_ARG(name), STR_ARG(machine));
+		return err_hint(err, "run: slipway lock");
+	}
+	image->base = lock_find_base(lock, image->service->base,
+				     image->instance->machine->platform.s);
+	if (!image->base) {
+		err_make(err, ERR_FLEET,
+			 "the base '" STR_FMT
+			 "' is not in the lock for " STR_FMT,
+			 STR_ARG(image->service->base),
+			 STR_ARG(image->instance->machine->platform.s));
+		return err_hint(err, "run: slipway lock");
+	}
+	return 0;
+}
+
+static int add_image_parts(struct assembler *assembler,
+			   struct assemble_image *image, struct error **err)
+{
+	if (find_locked(assembler, image, err))
+		return -1;
+	const struct lock_strs *closure = &image->service->closure;
+	const struct lock_resolution *resolution = lock_find_resolution(
+		assembler->assembly->lock, image->service->resolution);
+	size_t *parts = arena_new_array(&assembler->assembly->arena, size_t,
+					closure->n + 4);
+	size_t n = 0;
+
+	parts[n++] = add_base_part(assembler, image->base, DEBIAN_SYSTEM);
+	parts[n++] = add_base_part(assembler, image->base, DEBIAN_PYTHON);
+	if (add_init_part(assembler, image->base, &parts[n++], err))
+		return -1;
+	for (size_t i = 0; i < closure->n; i++) {
+		const struct lock_package *package =
+			closure_package(resolution, closure->p[i]);
+
+		if (!package)
+			return err_make(err, ERR_FLEET,
+					"the lock names '" STR_FMT
+					"' for " STR_FMT
+					" but has no such package",
+					STR_ARG(closure->p[i]),
+					STR_ARG(image->service->name));
+		parts[n++] =
+			add_wheel_part(assembler, image, resolution, package);
+	}
+	if (add_source_part(assembler, image, &parts[n++], err))
+		return -1;
+	image->parts = parts;
+	image->part_count = n;
+	return 0;
+}
+
+static enum layer_compression compression_of(const struct manifest *manifest)
+{
+	switch (manifest->policy.compression) {
+	case MANIFEST_ZSTD:
+		return LAYER_ZSTD;
+	case MANIFEST_UNCOMPRESSED:
+		return LAYER_NONE;
+	case MANIFEST_GZIP:
+	case MANIFEST_ESTARGZ:
+		break;
+	}
+	return LAYER_GZIP;
+}
+
+static void make_plan(struct assembly *assembly)
+{
+	const struct manifest *manifest = assembly->manifest;
+	struct plan_options options = {
+		.max_layers = manifest->policy.layers_max,
+		.max_layer_bytes = manifest->policy.layers_max_bytes,
+	};
+	struct plan_service *services = arena_new_array(
+		&assembly->arena, struct plan_service, assembly->image_count);
+
+	assembly->planned = arena_new_array(&assembly->arena, size_t,
+					    assembly->image_count);
+	for (size_t i = 0; i < assembly->image_count; i++) {
+		const struct assemble_image *image = &assembly->images[i];
+
+		if (image->error)
+			continue;
+		services[assembly->planned_count] = (struct plan_service){
+			arena_printf(&assembly->arena, "%s@%s",
+				     image->instance->service->name.s.p,
+				     image->instance->machine->name.s.p),
+			image->parts, image->part_count};
+		assembly->planned[assembly->planned_count++] = i;
+	}
+	plan_make(&assembly->plan, &assembly->arena, assembly->plan_parts,
+		  assembly->part_count, services, assembly->planned_count,
+		  &options);
+}
+
+static int open_tree(struct assembly *assembly, struct error **err)
+{
+	const struct manifest *manifest = assembly->manifest;
+	const struct manifest_texts *exclude = &manifest->source.exclude;
+	struct str *globs =
+		arena_new_array(&assembly->arena, struct str, exclude->n);
+	const char *slash = strrchr(manifest->path, '/');
+	auto_free char *folder = str_dup(
+		slash ? str_of(manifest->path, (size_t)(slash - manifest->path))
+		      : STR("."));
+	auto_free char *root =
+		path_join(*folder ? folder : "/", manifest->source.root.s.p);
+
+	for (size_t i = 0; i < exclude->n; i++)
+		globs[i] = exclude->p[i].s;
+	return source_tree_open(&assembly->tree, &assembly->arena, root, globs,
+				exclude->n, err);
+}
+
+int assembly_make(struct assembly *assembly, const struct manifest *manifest,
+		  const struct lock *lock, struct error **err)
+{
+	struct assembler assembler = {.assembly = assembly};
+
+	*assembly = (struct assembly){
+		.manifest = manifest,
+		.lock = lock,
+		.compression = compression_of(manifest),
+		.tree = {.root_fd = -1},
+	};
+	if (open_tree(assembly, err))
+		return -1;
+	assembly->images = arena_new_array(
+		&assembly->arena, struct assemble_image, manifest->instances.n);
+	for (size_t i = 0; i < manifest->instances.n; i++) {
+		const struct manifest_instance *instance =
+			manifest->instances.p[i];
+
+		if (instance->settings.skip.s.n)
+			continue;
+		struct assemble_image *image =
+			&assembly->images[assembly->image_count++];
+
+		image->instance = instance;
+		add_image_parts(&assembler, image, &image->error);
+	}
+	assembly->part_count = assembler.parts.n;
+	assembly->parts = arena_new_array(
+		&assembly->arena, struct assemble_part, assembler.parts.n);
+	assembly->plan_parts = arena_new_array(
+		&assembly->arena, struct plan_part, assembler.parts.n);
+	for (size_t i = 0; i < assembler.parts.n; i++) {
+		assembly->parts[i] = assembler.parts.p[i];
+		assembly->plan_parts[i] = assembler.plan_parts.p[i];
+	}
+	array_release(&assembler.parts);
+	array_release(&assembler.plan_parts);
+	map_release(&assembler.numbers);
+	make_plan(assembly);
+	return 0;
+}
+
+void assembly_release(struct assembly *assembly)
+{
+	for (size_t i = 0; i < assembly->image_count; i++)
+		err_free(assembly->images[i].error);
+	source_tree_close(&assembly->tree);
+	arena_release(&assembly->arena);
+}
+
+struct digest assembly_layer_key(const struct assembly *assembly, size_t layer)
+{
+	const struct plan_layer *node = &assembly->plan.layers[layer];
+	auto_buf struct buf key = BUF_EMPTY;
+
+	key_add(&key, STR("layer"));
+	layer_key_add(&key, assembly->compression);
+	for (size_t i = 0; i < node->part_count; i++)
+		key_add(&key,
+			str_from(digest_text(
+					 &assembly->parts[node->parts[i]].key)
+					 .p));
+	return digest_of(buf_str(&key));
+}
+
+struct str assembly_layer_title(const struct assembly *assembly, size_t layer,
+				struct arena *arena)
+{
+	const struct plan_layer *node = &assembly->plan.layers[layer];
+	auto_buf struct buf title = BUF_EMPTY;
+	size_t shown = node->part_count <= 4 ? node->part_count : 3;
+
+	for (size_t i = 0; i < shown; i++) {
+		if (i)
+			buf_append_text(&title, ", ");
+		buf_append(&title, assembly->parts[node->parts[i]].title);
+	}
+	if (shown < node->part_count)
+		buf_printf(&title, " and %zu more", node->part_count - shown);
+	return arena_str(arena, buf_str(&title));
+}

@@ -1,0 +1,209 @@
+#include "work/build.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "facts/store.h"
+#include "work/build/build_private.h"
+
+/* Of one layer task: its buffers, a wheel's file list, a source file. */
+enum { LAYER_MEMORY_BYTES = 24 << 20 };
+
+struct layer_task {
+	struct build *build;
+	size_t layer;
+	struct progress *progress;
+};
+
+static int run_layer(void *argument, struct error **err)
+{
+	struct layer_task *task = argument;
+	int result = build_make_layer(task->build, task->layer, err);
+
+	progress_add(task->progress, 1);
+	return result;
+}
+
+/* What the layer's base lacks is what the layer lacks. */
+static const struct error *base_error(struct build *build, size_t layer)
+{
+	const struct assembly *assembly = build->assembly;
+	size_t first = assembly->plan.layers[layer].parts[0];
+
+	return build_base_of(build, assembly->parts[first].base)->error;
+}
+
+static void make_layers(struct build *build, size_t needed)
+{
+	const struct plan *plan = &build->assembly->plan;
+	struct layer_task *tasks = mem_zalloc(needed, sizeof *tasks);
+	size_t *numbers = mem_zalloc(needed, sizeof *numbers), n = 0;
+	struct pool *pool =
+		pool_new(build->options->jobs, build->options->memory_bytes);
+	struct progress *progress = progress_new("layers", needed, "layers");
+
+	for (size_t l = 0; l < plan->layer_count; l++) {
+		if (!build->needed[l] || build->errors[l])
+			continue;
+		if (base_error(build, l)) {
+			const struct error *error = base_error(build, l);
+
+			err_make(&build->errors[l], err_class(error), "%s",
+				 err_message(error));
+			err_hint(&build->errors[l], "%s", err_hint_text(error));
+			continue;
+		}
+		tasks[n] = (struct layer_task){build, l, progress};
+		struct pool_task task = {
+			.run = run_layer,
+			.argument = &tasks[n],
+			.weight = plan->layers[l].compressed_bytes,
+			.memory_bytes = LAYER_MEMORY_BYTES,
+		};
+
+		numbers[n++] = pool_add(pool, &task);
+	}
+	pool_run(pool);
+	progress_free(progress);
+	for (size_t i = 0; i < n; i++) {
+		const struct error *error = pool_error(pool, numbers[i]);
+
+		if (error)
+			err_make(&build->errors[tasks[i].layer],
+				 err_class(error), "%s", err_message(error));
+	}
+	pool_free(pool);
+	free(tasks);
+	free(numbers);
+}
+
+/* Marks the layers of the wanted images that the store lacks; their count. */
+static size_t find_needed(struct build *build)
+{
+	const struct assembly *assembly = build->assembly;
+	const struct plan *plan = &assembly->plan;
+	struct build_result *result = build->result;
+	bool *wanted = mem_zalloc(plan->layer_count, sizeof *wanted);
+	size_t needed = 0;
+
+	for (size_t i = 0; i < assembly->planned_count; i++) {
+		const struct build_image *image =
+			&result->images[assembly->planned[i]];
+
+		for (ptrdiff_t l = plan->leaves[i];
+		     image->state != BUILD_SKIPPED && l >= 0;
+		     l = plan->layers[l].parent)
+			wanted[l] = true;
+	}
+	for (size_t l = 0; l < plan->layer_count; l++) {
+		struct digest key = assembly_layer_key(assembly, l);
+
+		if (!wanted[l])
+			continue;
+		result->known[l] =
+			build_layer_record(build->store, &key,
+					   &result->layers[l]) &&
+			store_has(build->store, &result->layers[l].digest);
+		build->needed[l] = !result->known[l];
+		needed += build->needed[l];
+	}
+	free(wanted);
+	return needed;
+}
+
+/* Images that cannot be made or are not asked for need no layers. */
+static void settle_images(struct build *build)
+{
+	const struct assembly *assembly = build->assembly;
+	struct build_result *result = build->result;
+
+	for (size_t i = 0; i < assembly->image_count; i++) {
+		struct build_image *image = &result->images[i];
+		const struct error *error = assembly->images[i].error;
+
+		image->image = &assembly->images[i];
+		image->state = BUILD_BUILT;
+		if (build->options->wanted && !build->options->wanted[i]) {
+			image->state = BUILD_SKIPPED;
+		} else if (error) {
+			image->state = BUILD_FAILED;
+			err_make(&image->error, err_class(error), "%s",
+				 err_message(error));
+			err_hint(&image->error, "%s", err_hint_text(error));
+		}
+	}
+}
+
+int build_run(const struct assembly *assembly, struct store *store,
+	      struct fetch *fetch, struct pyindex *index,
+	      const struct build_options *options, struct build_result *result,
+	      struct error **err)
+{
+	size_t layer_count = assembly->plan.layer_count;
+	struct build build = {
+		.assembly = assembly,
+		.store = store,
+		.fetch = fetch,
+		.index = index,
+		.options = options,
+		.result = result,
+		.needed = mem_zalloc(layer_count, sizeof *build.needed),
+		.errors = mem_zalloc(layer_count, sizeof *build.errors),
+	};
+
+	*result = (struct build_result){
+		.images = mem_zalloc(assembly->image_count,
+				     sizeof *result->images),
+		.n = assembly->image_count,
+		.layers = mem_zalloc(layer_count, sizeof *result->layers),
+		.known = mem_zalloc(layer_count, sizeof *result->known),
+	};
+	settle_images(&build);
+	result->made = find_needed(&build);
+	if (result->made) {
+		log_verbose("phase: bases");
+		build_open_bases(&build);
+		log_verbose("phase: downloads");
+		build_download(&build);
+		log_verbose("phase: layers");
+		make_layers(&build, result->made);
+	}
+	log_verbose("phase: images");
+	int status = build_write_images(&build, err);
+
+	for (size_t i = 0; i < result->n; i++)
+		result->failed += result->images[i].state == BUILD_FAILED;
+	build_close_bases(&build);
+	for (size_t l = 0; l < layer_count; l++)
+		err_free(build.errors[l]);
+	free(build.errors);
+	free(build.needed);
+	return status;
+}
+
+void build_result_release(struct build_result *result)
+{
+	for (size_t i = 0; i < result->n; i++) {
+		free(result->images[i].reference);
+		err_free(result->images[i].error);
+	}
+	free(result->images);
+	free(result->layers);
+	free(result->known);
+	*result = (struct build_result){0};
+}
+
+const char *build_state_text(enum build_state state)
+{
+	static const char *const texts[] = {
+		[BUILD_BUILT] = "built",
+		[BUILD_CACHED] = "cached",
+		[BUILD_FAILED] = "failed",
+		[BUILD_SKIPPED] = "skipped",
+	};
+
+	return texts[state];
+}

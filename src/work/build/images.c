@@ -1,0 +1,211 @@
+/* Configs, manifests and the index entries of a build. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/pool.h"
+#include "decisions/image.h"
+#include "work/build/build_private.h"
+
+/* SOURCE_DATE_EPOCH, or 0: reproducible-builds.org, "SOURCE_DATE_EPOCH". */
+static int64_t source_date(void)
+{
+	uint64_t seconds;
+
+	if (!str_to_u64(str_from(getenv("SOURCE_DATE_EPOCH")), &seconds) ||
+	    seconds > INT64_MAX)
+		return 0;
+	return (int64_t)seconds;
+}
+
+static char *make_reference(const struct build *build,
+			    const struct assemble_image *image)
+{
+	struct buf reference = BUF_EMPTY;
+	int64_t source = source_date();
+	time_t when = source ? (time_t)source : time(NULL);
+	char date[16], python[16];
+	struct tm utc;
+
+	gmtime_r(&when, &utc);
+	strftime(date, sizeof date, "%Y%m%d", &utc);
+	snprintf(python, sizeof python, "3%u",
+		 assembly_python_minor(image->base));
+	struct image_words words = {
+		.python = str_from(python),
+		.os = image->base->suites.n ? image->base->suites.p[0]
+					    : image->base->name,
+		.git = STR("nogit"),
+		.date = str_from(date),
+	};
+
+	image_reference(build->assembly->manifest, image->instance, &words,
+			&reference);
+	return buf_steal_text(&reference);
+}
+
+/* What the image is made of, lowest layer first; in arena. */
+static struct image_input image_input(const struct assembly *assembly,
+				      const struct layer_result *results,
+				      size_t planned, struct arena *arena)
+{
+	const struct assemble_image *image =
+		&assembly->images[assembly->planned[planned]];
+	ptrdiff_t leaf = assembly->plan.leaves[planned];
+	size_t *path = arena_new_array(arena, size_t,
+				       assembly->plan.layers[leaf].depth + 1);
+	size_t n = plan_path(&assembly->plan, planned, path);
+	struct image_layer *layers =
+		arena_new_array(arena, struct image_layer, n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct layer_result *made = &results[path[i]];
+
+		layers[i] = (struct image_layer){
+			.digest = made->digest,
+			.diff_id = made->diff_id,
+			.compressed_bytes = made->compressed_bytes,
+			.media_type =
+				str_from(layer_media_type(made->compression)),
+			.made_of =
+				assembly_layer_title(assembly, path[i], arena),
+		};
+	}
+	return (struct image_input){
+		.manifest = assembly->manifest,
+		.instance = image->instance,
+		.layers = layers,
+		.layer_count = n,
+		.base_name = image->base->name,
+		.created_s = source_date(),
+	};
+}
+
+void build_documents(const struct assembly *assembly,
+		     const struct layer_result *layers, size_t planned,
+		     struct buf *config, struct buf *manifest)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	struct image_input input =
+		image_input(assembly, layers, planned, &arena);
+
+	image_config(&input, config);
+	image_manifest(&input, buf_str(config), manifest);
+}
+
+static uint64_t layer_bytes(const struct build *build, size_t planned)
+{
+	const struct plan *plan = &build->assembly->plan;
+	uint64_t bytes = 0;
+
+	for (ptrdiff_t l = plan->leaves[planned]; l >= 0;
+	     l = plan->layers[l].parent)
+		bytes += build->result->layers[l].compressed_bytes;
+	return bytes;
+}
+
+static int write_documents(struct build *build, size_t planned,
+			   struct build_image *out, uint64_t *manifest_bytes)
+{
+	auto_buf struct buf config = BUF_EMPTY, manifest = BUF_EMPTY;
+
+	build_documents(build->assembly, build->result->layers, planned,
+			&config, &manifest);
+	struct digest digest = digest_of(buf_str(&manifest));
+	bool known = store_has(build->store, &digest);
+
+	if (store_put_bytes(build->store, buf_str(&config), &out->config,
+			    &out->error) ||
+	    store_put_bytes(build->store, buf_str(&manifest), &out->manifest,
+			    &out->error)) {
+		out->state = BUILD_FAILED;
+		return -1;
+	}
+	out->bytes = layer_bytes(build, planned);
+	out->state = known ? BUILD_CACHED : BUILD_BUILT;
+	*manifest_bytes = manifest.n;
+	return 0;
+}
+
+/* The first error on the way from the base to the leaf, or NULL. *missing is
+ * set where a layer is absent without one (the build was interrupted). */
+static const struct error *layer_error(const struct build *build,
+				       size_t planned, bool *missing)
+{
+	const struct plan *plan = &build->assembly->plan;
+
+	*missing = false;
+	for (ptrdiff_t l = plan->leaves[planned]; l >= 0;
+	     l = plan->layers[l].parent) {
+		if (build->errors[l])
+			return build->errors[l];
+		*missing |= !build->result->known[l];
+	}
+	return NULL;
+}
+
+static void fail(struct build_image *image, const struct error *error)
+{
+	image->state = BUILD_FAILED;
+	err_make(&image->error, err_class(error), "%s", err_message(error));
+	if (*err_hint_text(error))
+		err_hint(&image->error, "%s", err_hint_text(error));
+}
+
+static int write_image(struct build *build, size_t planned,
+		       struct store_image *listed)
+{
+	const struct assembly *assembly = build->assembly;
+	size_t number = assembly->planned[planned];
+	struct build_image *out = &build->result->images[number];
+	uint64_t manifest_bytes;
+	bool missing;
+	const struct error *error = layer_error(build, planned, &missing);
+
+	if (error) {
+		fail(out, error);
+		return -1;
+	}
+	if (missing) {
+		out->state = BUILD_FAILED;
+		return err_make(&out->error, ERR_CANCELLED, "interrupted");
+	}
+	if (write_documents(build, planned, out, &manifest_bytes))
+		return -1;
+	struct str platform = out->image->instance->machine->platform.s;
+	struct str os = STR_EMPTY, architecture = STR_EMPTY;
+
+	str_split(&platform, '/', &os);
+	str_split(&platform, '/', &architecture);
+	out->reference = make_reference(build, out->image);
+	*listed = (struct store_image){
+		.reference = str_from(out->reference),
+		.digest = out->manifest,
+		.size_bytes = manifest_bytes,
+		.os = os,
+		.architecture = architecture,
+		.variant = platform,
+	};
+	return 0;
+}
+
+int build_write_images(struct build *build, struct error **err)
+{
+	const struct assembly *assembly = build->assembly;
+	auto_arena struct arena arena = ARENA_EMPTY;
+	struct store_image *listed = arena_new_array(&arena, struct store_image,
+						     assembly->planned_count);
+	size_t n = 0;
+
+	for (size_t i = 0; i < assembly->planned_count; i++) {
+		size_t number = assembly->planned[i];
+
+		if (build->result->images[number].state == BUILD_SKIPPED)
+			continue;
+		if (write_image(build, i, &listed[n]) == 0)
+			n++;
+	}
+	return store_images_put(build->store, listed, n, err);
+}

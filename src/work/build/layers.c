@@ -1,0 +1,275 @@
+/* One layer: its parts into a blob, and the record of what came out. */
+#include <stdio.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "codec/json.h"
+#include "decisions/image.h"
+#include "parts/source.h"
+#include "parts/wheel.h"
+#include "work/build/build_private.h"
+
+/* -- records -- */
+
+bool build_layer_record(struct store *store, const struct digest *key,
+			struct layer_result *result)
+{
+	auto_buf struct buf text = BUF_EMPTY;
+	struct str digest, diff_id;
+	uint64_t compression;
+
+	if (!store_action_get(store, key, &text))
+		return false;
+	auto_json json_t *record =
+		json_parse(buf_str(&text), STORE_ACTION_MAX_BYTES, NULL);
+
+	if (!json_get_str(record, "digest", &digest) ||
+	    !json_get_str(record, "diff_id", &diff_id) ||
+	    !json_get_u64(record, "bytes", &result->bytes) ||
+	    !json_get_u64(record, "compressed_bytes",
+			  &result->compressed_bytes) ||
+	    !json_get_u64(record, "compression", &compression) ||
+	    compression > LAYER_NONE ||
+	    !digest_parse(digest, &result->digest) ||
+	    !digest_parse(diff_id, &result->diff_id))
+		return false;
+	result->compression = (enum layer_compression)compression;
+	return true;
+}
+
+static int put_record(struct store *store, const struct digest *key,
+		      const struct layer_result *result, struct error **err)
+{
+	auto_json json_t *record = json_object();
+	auto_buf struct buf text = BUF_EMPTY;
+
+	json_object_set_new(record, "digest",
+			    json_string(digest_text(&result->digest).p));
+	json_object_set_new(record, "diff_id",
+			    json_string(digest_text(&result->diff_id).p));
+	json_object_set_new(record, "bytes",
+			    json_integer((json_int_t)result->bytes));
+	json_object_set_new(record, "compressed_bytes",
+			    json_integer((json_int_t)result->compressed_bytes));
+	json_object_set_new(record, "compression",
+			    json_integer((json_int_t)result->compression));
+	json_append_canonical(&text, record);
+	return store_action_put(store, key, buf_str(&text), err);
+}
+
+/* -- bytecode -- */
+
+struct compiler {
+	struct build *build;
+	struct build_base *base;
+	enum pyc_mode mode;
+	enum manifest_bytecode bytecode;
+};
+
+static bool is_test(struct str path)
+{
+	return str_find_str(path, STR("/tests/")) >= 0 ||
+	       str_find_str(path, STR("/test/")) >= 0;
+}
+
+/* A pyc_function. First-party files are remembered one by one, since they
+ * change one by one; those of wheels and the standard library are remembered
+ * as layers. */
+static int compile(void *context, struct str source,
+		   const struct digest *digest, struct str path,
+		   struct buf *out, struct error **err)
+{
+	const struct compiler *compiler = context;
+	struct store *store = compiler->build->store;
+	bool remembered = compiler->mode == PYC_CHECKED;
+	struct digest key = {{0}};
+	enum pyc_verdict verdict;
+	auto_pyc_problem struct pyc_problem problem = PYC_PROBLEM_EMPTY;
+	size_t start = out->n;
+
+	if (compiler->bytecode == MANIFEST_BYTECODE_NO_TESTS && is_test(path))
+		return 0;
+	if (remembered) {
+		struct digest own = digest ? *digest : digest_of(source);
+
+		key = pyc_key(&own, path, compiler->base->python_id,
+			      compiler->mode);
+		if (store_action_get(store, &key, out))
+			return out->n > start;
+	}
+	if (pyc_compile(compiler->base->pyc, source, path, compiler->mode, out,
+			&verdict, &problem, err))
+		return -1;
+	if (verdict != PYC_COMPILED)
+		log_verbose("no bytecode for " STR_FMT ": %s", STR_ARG(path),
+			    problem.message);
+	if (remembered &&
+	    store_action_put(store, &key,
+			     str_slice(buf_str(out), start, out->n), err))
+		return -1;
+	return verdict == PYC_COMPILED;
+}
+
+/* -- parts -- */
+
+static void add_progress(void *context, uint64_t bytes)
+{
+	progress_add(context, bytes);
+}
+
+static int add_wheel(struct build *build, const struct assemble_part *part,
+		     struct layer *layer, struct wheel_paths *paths,
+		     struct compiler *compiler, struct error **err)
+{
+	const struct lock_file *file = &part->package->wheel;
+	auto_free char *path = store_download_path(build->store, &file->sha256);
+	auto_free char *name = str_dup(file->file);
+	auto_wheel struct wheel *wheel = NULL;
+	struct wheel_options options = {
+		.path = path,
+		.file_name = name,
+		.sha256 = &file->sha256,
+		.root = IMAGE_VENV,
+		.python_major = 3,
+		.python_minor = assembly_python_minor(part->base),
+	};
+
+	if (wheel_open(&options, &wheel, err))
+		return -1;
+	struct progress *progress = progress_new(part->title.p, 0, "B");
+	struct wheel_add_options add = {
+		.paths = paths,
+		.compile = part->bytecode == MANIFEST_BYTECODE_NONE ? NULL
+								    : compile,
+		.compile_context = compiler,
+		.progress = add_progress,
+		.progress_context = progress,
+	};
+	int result = wheel_add_to_layer(wheel, layer, &add, err);
+
+	progress_free(progress);
+	return result;
+}
+
+static int add_source(struct build *build, const struct assemble_part *part,
+		      struct layer *layer, struct compiler *compiler,
+		      struct error **err)
+{
+	const struct manifest_settings *settings = &part->instance->settings;
+	struct arena scratch = ARENA_EMPTY;
+	struct str *write =
+		arena_new_array(&scratch, struct str, settings->write.n);
+	char tag[24];
+
+	snprintf(tag, sizeof tag, "cpython-3%u",
+		 assembly_python_minor(part->base));
+	for (size_t i = 0; i < settings->write.n; i++) {
+		struct str folder = settings->write.p[i].s;
+
+		write[i] = str_starts(folder, STR("/"))
+				   ? folder
+				   : arena_printf(&scratch, "%s/" STR_FMT,
+						  settings->workdir.s.p,
+						  STR_ARG(folder));
+	}
+	struct source_layer_input input = {
+		.tree = &build->assembly->tree,
+		.files = part->files,
+		.file_count = part->file_count,
+		.write = write,
+		.write_count = settings->write.n,
+		.uid = settings->user.uid,
+		.gid = settings->user.gid,
+		.cache_tag = tag,
+		.compile = part->bytecode == MANIFEST_BYTECODE_NONE ? NULL
+								    : compile,
+		.compile_context = compiler,
+	};
+	int result = source_add_to_layer(&input, layer, err);
+
+	arena_release(&scratch);
+	return result;
+}
+
+static int add_init(const struct assemble_part *part, struct layer *layer,
+		    struct error **err)
+{
+	static const char *const paths[] = {IMAGE_INIT, IMAGE_GPU};
+	struct str programs[2];
+
+	assembly_init_programs(part->base, programs);
+	for (size_t i = 0; i < 2; i++) {
+		struct tar_entry entry = {
+			.path = str_from(paths[i] + 1),
+			.type = TAR_FILE,
+			.mode = 0755,
+			.size_bytes = programs[i].n,
+		};
+
+		if (layer_add(layer, &entry, programs[i], err))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_part(struct build *build, const struct assemble_part *part,
+		    struct layer *layer, struct wheel_paths *paths,
+		    struct error **err)
+{
+	struct build_base *base = build_base_of(build, part->base);
+	struct compiler compiler = {
+		.build = build,
+		.base = base,
+		.mode = part->kind == ASSEMBLE_SOURCE ? PYC_CHECKED
+						      : PYC_UNCHECKED,
+		.bytecode = part->bytecode,
+	};
+
+	switch (part->kind) {
+	case ASSEMBLE_BASE:
+		return debian_tree_add_to_layer(base->tree, part->debian, layer,
+						compile, &compiler, err);
+	case ASSEMBLE_INIT:
+		return add_init(part, layer, err);
+	case ASSEMBLE_WHEEL:
+		return add_wheel(build, part, layer, paths, &compiler, err);
+	case ASSEMBLE_SOURCE:
+		return add_source(build, part, layer, &compiler, err);
+	}
+	return 0;
+}
+
+int build_make_layer(struct build *build, size_t number, struct error **err)
+{
+	const struct assembly *assembly = build->assembly;
+	const struct plan_layer *node = &assembly->plan.layers[number];
+	auto_store_writer struct store_writer writer = STORE_WRITER_EMPTY;
+	auto_wheel_paths struct wheel_paths paths = WHEEL_PATHS_EMPTY;
+	auto_layer struct layer *layer = NULL;
+	struct layer_result *result = &build->result->layers[number];
+
+	if (store_begin(build->store, &writer, err))
+		return -1;
+	struct layer_options options = {
+		.fd = writer.fd,
+		.compression = assembly->compression,
+	};
+
+	layer = layer_new(&options);
+	for (size_t i = 0; i < node->part_count; i++)
+		if (pool_check_cancelled(err) ||
+		    add_part(build, &assembly->parts[node->parts[i]], layer,
+			     &paths, err))
+			return -1;
+	if (layer_finish(layer, result, err) ||
+	    store_commit(build->store, &writer, &result->digest, err))
+		return -1;
+	struct digest key = assembly_layer_key(assembly, number);
+
+	if (put_record(build->store, &key, result, err))
+		return -1;
+	build->result->known[number] = true;
+	return 0;
+}
