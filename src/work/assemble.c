@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/map.h"
 #include "parts/wheel.h"
+#include "work/runtime.h"
 
 /* Bytes of a part as far as the lock tells. */
 static uint64_t base_bytes(const struct lock_base *base)
@@ -27,35 +28,12 @@ struct assembler {
 	struct map numbers; /* id to part number + 1 */
 };
 
-unsigned assembly_python_minor(const struct lock_base *base)
+/* Of the interpreter that a base has. */
+static struct str python_id(const struct assembler *assembler,
+			    const struct lock_base *base)
 {
-	struct str rest = base->python, part;
-	uint64_t minor;
-
-	if (!str_split(&rest, '.', &part) || !str_eq(part, STR("3")) ||
-	    !str_split(&rest, '.', &part) || !str_to_u64(part, &minor) ||
-	    minor > 99)
-		return 0;
-	return (unsigned)minor;
-}
-
-struct str assembly_python_id(const struct lock_base *base, struct arena *arena)
-{
-	auto_buf struct buf id = BUF_EMPTY;
-
-	key_add(&id, base->python);
-	if (base->kind != LOCK_BASE_DEBIAN)
-		key_add(&id, str_from(digest_text(&base->digest).p));
-	for (size_t i = 0; i < base->debs.n; i++) {
-		const struct lock_deb *deb = &base->debs.p[i];
-
-		if (str_starts(deb->name, STR("python3")) ||
-		    str_starts(deb->name, STR("libpython3")))
-			key_add(&id, str_from(digest_text(&deb->sha256).p));
-	}
-	struct digest digest = digest_of(buf_str(&id));
-
-	return arena_str(arena, str_from(digest_text(&digest).p));
+	return runtime_python_id(
+		runtimes_get(assembler->assembly->runtimes, base));
 }
 
 /* The number of the part with this id; made from the two values where it is
@@ -90,7 +68,7 @@ static size_t add_base_part(struct assembler *assembler,
 	key_add(&key, STR("debian"));
 	key_add(&key, str_from(digest_text(&debs).p));
 	if (which == DEBIAN_PYTHON)
-		key_add(&key, assembly_python_id(base, arena));
+		key_add(&key, python_id(assembler, base));
 	struct assemble_part part = {
 		.kind = ASSEMBLE_BASE,
 		.key = digest_of(buf_str(&key)),
@@ -186,7 +164,7 @@ static size_t add_wheel_part(struct assembler *assembler,
 	key_add(&key, str_from(digest_text(&package->wheel.sha256).p));
 	key_add(&key, str_from(bytecode_word(bytecode)));
 	/* Paths hold the Python version even where there is no bytecode. */
-	key_add(&key, assembly_python_id(image->base, arena));
+	key_add(&key, python_id(assembler, image->base));
 	struct assemble_part part = {
 		.kind = ASSEMBLE_WHEEL,
 		.key = digest_of(buf_str(&key)),
@@ -289,7 +267,7 @@ static int add_source_part(struct assembler *assembler,
 		if (map_has(&chosen, tree->files[i].path))
 			files[n++] = i;
 	key_add(&key, STR("source"));
-	key_add(&key, assembly_python_id(image->base, arena));
+	key_add(&key, python_id(assembler, image->base));
 	key_add(&key, str_from(bytecode_word(settings->bytecode)));
 	for (size_t i = 0; i < settings->write.n; i++)
 		key_add(&key, settings->write.p[i].s);
@@ -457,13 +435,15 @@ static int open_tree(struct assembly *assembly, struct error **err)
 }
 
 int assembly_make(struct assembly *assembly, const struct manifest *manifest,
-		  const struct lock *lock, struct error **err)
+		  const struct lock *lock, struct runtimes *runtimes,
+		  struct error **err)
 {
 	struct assembler assembler = {.assembly = assembly};
 
 	*assembly = (struct assembly){
 		.manifest = manifest,
 		.lock = lock,
+		.runtimes = runtimes,
 		.compression = compression_of(manifest),
 		.tree = {.root_fd = -1},
 	};

@@ -20,6 +20,7 @@
 #include "parts/source.h"
 
 struct error;
+struct runtimes;
 
 enum assemble_kind {
 	ASSEMBLE_BASE,	 /* one layer of a Debian base */
@@ -66,6 +67,7 @@ struct assembly {
 			  * is in this order */
 	size_t planned_count;
 	struct plan plan;
+	struct runtimes *runtimes;
 	enum layer_compression compression;
 };
 
@@ -73,9 +75,11 @@ struct assembly {
  * instance of the fleet: the plan is always that of the whole fleet, so that
  * building one service gives the layers that building all gives. Skipped ones
  * have no image. An instance that cannot be made has its error; -1 only where
- * nothing can be (no source tree). manifest and lock must outlive it. */
+ * nothing can be (no source tree). manifest, lock and
+ * runtimes must outlive it. */
 int assembly_make(struct assembly *assembly, const struct manifest *manifest,
-		  const struct lock *lock, struct error **err);
+		  const struct lock *lock, struct runtimes *runtimes,
+		  struct error **err);
 void assembly_release(struct assembly *assembly);
 #define auto_assembly __attribute__((cleanup(assembly_release)))
 
@@ -89,11 +93,3 @@ struct str assembly_layer_title(const struct assembly *assembly, size_t layer,
 /* The programs of an ASSEMBLE_INIT part: slipway-init, then slipway-gpu. */
 void assembly_init_programs(const struct lock_base *base,
 			    struct str programs[2]);
-
-/* The Python 3 minor version of a base; 0 where the lock does not say. */
-unsigned assembly_python_minor(const struct lock_base *base);
-
-/* What bytecode depends on besides source and path: the build of the base's
- * interpreter. */
-struct str assembly_python_id(const struct lock_base *base,
-			      struct arena *arena);

@@ -28,12 +28,21 @@ static int run_layer(void *argument, struct error **err)
 }
 
 /* What the layer's base lacks is what the layer lacks. */
-static const struct error *base_error(struct build *build, size_t layer)
+static int open_base(struct build *build, size_t layer, struct error **err)
 {
 	const struct assembly *assembly = build->assembly;
 	size_t first = assembly->plan.layers[layer].parts[0];
 
-	return build_base_of(build, assembly->parts[first].base)->error;
+	return runtime_open(
+		runtimes_get(build->runtimes, assembly->parts[first].base),
+		err);
+}
+
+static void open_bases(struct build *build)
+{
+	for (size_t l = 0; l < build->assembly->plan.layer_count; l++)
+		if (build->needed[l])
+			open_base(build, l, &build->errors[l]);
 }
 
 static void make_layers(struct build *build, size_t needed)
@@ -48,14 +57,6 @@ static void make_layers(struct build *build, size_t needed)
 	for (size_t l = 0; l < plan->layer_count; l++) {
 		if (!build->needed[l] || build->errors[l])
 			continue;
-		if (base_error(build, l)) {
-			const struct error *error = base_error(build, l);
-
-			err_make(&build->errors[l], err_class(error), "%s",
-				 err_message(error));
-			err_hint(&build->errors[l], "%s", err_hint_text(error));
-			continue;
-		}
 		tasks[n] = (struct layer_task){build, l, progress};
 		struct pool_task task = {
 			.run = run_layer,
@@ -148,6 +149,7 @@ int build_run(const struct assembly *assembly, struct store *store,
 		.store = store,
 		.fetch = fetch,
 		.index = index,
+		.runtimes = assembly->runtimes,
 		.options = options,
 		.result = result,
 		.needed = mem_zalloc(layer_count, sizeof *build.needed),
@@ -165,7 +167,7 @@ int build_run(const struct assembly *assembly, struct store *store,
 	result->made = find_needed(&build);
 	if (result->made) {
 		log_verbose("phase: bases");
-		build_open_bases(&build);
+		open_bases(&build);
 		log_verbose("phase: downloads");
 		build_download(&build);
 		log_verbose("phase: layers");
@@ -176,7 +178,6 @@ int build_run(const struct assembly *assembly, struct store *store,
 
 	for (size_t i = 0; i < result->n; i++)
 		result->failed += result->images[i].state == BUILD_FAILED;
-	build_close_bases(&build);
 	for (size_t l = 0; l < layer_count; l++)
 		err_free(build.errors[l]);
 	free(build.errors);

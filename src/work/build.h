@@ -24,7 +24,6 @@ struct store;
 struct build_options {
 	unsigned jobs;	       /* 0: one per core */
 	uint64_t memory_bytes; /* 0: 384 MiB */
-	const char *mirror;    /* of Debian packages; NULL: the host's */
 	const bool *wanted;    /* per image of the assembly; NULL: all */
 };
 
@@ -49,7 +48,7 @@ struct build_result {
 };
 
 /* -1 only where nothing could be done; failures of images are in the result.
- * Must be called on the main thread (workers live as long as it does). */
+ */
 int build_run(const struct assembly *assembly, struct store *store,
 	      struct fetch *fetch, struct pyindex *index,
 	      const struct build_options *options, struct build_result *result,

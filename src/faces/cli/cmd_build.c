@@ -124,8 +124,8 @@ static int run(const struct cli_options *options, struct error **err)
 		return -1;
 	auto_free bool *chosen = workspace_select(&workspace, err);
 
-	if (!chosen ||
-	    assembly_make(&assembly, workspace.manifest, workspace.lock, err))
+	if (!chosen || assembly_make(&assembly, workspace.manifest,
+				     workspace.lock, workspace.runtimes, err))
 		return -1;
 	auto_free bool *wanted = wanted_images(&assembly, chosen);
 	struct build_options build = {

@@ -247,7 +247,8 @@ static int run(const struct cli_options *options, struct error **err)
 			   WORKSPACE_MANIFEST | WORKSPACE_LOCK |
 				   WORKSPACE_STORE,
 			   err) ||
-	    assembly_make(&assembly, workspace.manifest, workspace.lock, err))
+	    assembly_make(&assembly, workspace.manifest, workspace.lock,
+			  workspace.runtimes, err))
 		return -1;
 	look_up(&view, workspace.store);
 	if (options->json)

@@ -41,6 +41,18 @@ static int open_index(struct workspace *workspace, struct error **err)
 	return result;
 }
 
+static void open_runtimes(struct workspace *workspace)
+{
+	struct runtime_options options = {
+		.lock = workspace->lock,
+		.store = workspace->store,
+		.fetch = workspace->fetch,
+		.jobs = workspace->options->jobs,
+	};
+
+	workspace->runtimes = runtimes_new(&options);
+}
+
 int workspace_open(struct workspace *workspace,
 		   const struct cli_options *options, unsigned needs,
 		   struct error **err)
@@ -61,14 +73,19 @@ int workspace_open(struct workspace *workspace,
 	if ((needs & WORKSPACE_STORE) &&
 	    store_open(options->store, &workspace->store, err))
 		return -1;
-	if (!(needs & WORKSPACE_NETWORK))
-		return 0;
-	workspace->fetch = fetch_new(&fetch);
-	return open_index(workspace, err);
+	if (needs & WORKSPACE_NETWORK) {
+		workspace->fetch = fetch_new(&fetch);
+		if (open_index(workspace, err))
+			return -1;
+	}
+	if (workspace->lock && workspace->store)
+		open_runtimes(workspace);
+	return 0;
 }
 
 void workspace_close(struct workspace *workspace)
 {
+	runtimes_free(workspace->runtimes);
 	pyindex_free(workspace->index);
 	fetch_free(workspace->fetch);
 	store_close(workspace->store);

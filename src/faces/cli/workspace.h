@@ -9,6 +9,7 @@
 #include "facts/store.h"
 #include "parts/fetch.h"
 #include "parts/pyindex.h"
+#include "work/runtime.h"
 
 struct workspace {
 	const struct cli_options *options;
@@ -18,6 +19,7 @@ struct workspace {
 	struct store *store;
 	struct fetch *fetch;
 	struct pyindex *index;
+	struct runtimes *runtimes; /* with a lock and a store */
 };
 
 enum workspace_need {

@@ -32,7 +32,7 @@ static char *make_reference(const struct build *build,
 	gmtime_r(&when, &utc);
 	strftime(date, sizeof date, "%Y%m%d", &utc);
 	snprintf(python, sizeof python, "3%u",
-		 assembly_python_minor(image->base));
+		 runtime_python_minor(image->base));
 	struct image_words words = {
 		.python = str_from(python),
 		.os = image->base->suites.n ? image->base->suites.p[0]

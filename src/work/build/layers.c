@@ -10,6 +10,7 @@
 #include "parts/source.h"
 #include "parts/wheel.h"
 #include "work/build/build_private.h"
+#include "work/bytecode.h"
 
 /* -- records -- */
 
@@ -62,8 +63,7 @@ static int put_record(struct store *store, const struct digest *key,
 /* -- bytecode -- */
 
 struct compiler {
-	struct build *build;
-	struct build_base *base;
+	struct runtime *runtime;
 	enum pyc_mode mode;
 	enum manifest_bytecode bytecode;
 };
@@ -82,33 +82,24 @@ static int compile(void *context, struct str source,
 		   struct buf *out, struct error **err)
 {
 	const struct compiler *compiler = context;
-	struct store *store = compiler->build->store;
-	bool remembered = compiler->mode == PYC_CHECKED;
-	struct digest key = {{0}};
 	enum pyc_verdict verdict;
 	auto_pyc_problem struct pyc_problem problem = PYC_PROBLEM_EMPTY;
-	size_t start = out->n;
 
 	if (compiler->bytecode == MANIFEST_BYTECODE_NO_TESTS && is_test(path))
 		return 0;
-	if (remembered) {
-		struct digest own = digest ? *digest : digest_of(source);
+	int result = compiler->mode == PYC_CHECKED
+			     ? bytecode_get(compiler->runtime, source, digest,
+					    path, PYC_CHECKED, out, &verdict,
+					    &problem, err)
+			     : pyc_compile(runtime_compilers(compiler->runtime),
+					   source, path, PYC_UNCHECKED, out,
+					   &verdict, &problem, err);
 
-		key = pyc_key(&own, path, compiler->base->python_id,
-			      compiler->mode);
-		if (store_action_get(store, &key, out))
-			return out->n > start;
-	}
-	if (pyc_compile(compiler->base->pyc, source, path, compiler->mode, out,
-			&verdict, &problem, err))
+	if (result)
 		return -1;
 	if (verdict != PYC_COMPILED)
 		log_verbose("no bytecode for " STR_FMT ": %s", STR_ARG(path),
 			    problem.message);
-	if (remembered &&
-	    store_action_put(store, &key,
-			     str_slice(buf_str(out), start, out->n), err))
-		return -1;
 	return verdict == PYC_COMPILED;
 }
 
@@ -133,7 +124,7 @@ static int add_wheel(struct build *build, const struct assemble_part *part,
 		.sha256 = &file->sha256,
 		.root = IMAGE_VENV,
 		.python_major = 3,
-		.python_minor = assembly_python_minor(part->base),
+		.python_minor = runtime_python_minor(part->base),
 	};
 
 	if (wheel_open(&options, &wheel, err))
@@ -164,7 +155,7 @@ static int add_source(struct build *build, const struct assemble_part *part,
 	char tag[24];
 
 	snprintf(tag, sizeof tag, "cpython-3%u",
-		 assembly_python_minor(part->base));
+		 runtime_python_minor(part->base));
 	for (size_t i = 0; i < settings->write.n; i++) {
 		struct str folder = settings->write.p[i].s;
 
@@ -218,10 +209,9 @@ static int add_part(struct build *build, const struct assemble_part *part,
 		    struct layer *layer, struct wheel_paths *paths,
 		    struct error **err)
 {
-	struct build_base *base = build_base_of(build, part->base);
+	struct runtime *runtime = runtimes_get(build->runtimes, part->base);
 	struct compiler compiler = {
-		.build = build,
-		.base = base,
+		.runtime = runtime,
 		.mode = part->kind == ASSEMBLE_SOURCE ? PYC_CHECKED
 						      : PYC_UNCHECKED,
 		.bytecode = part->bytecode,
@@ -229,8 +219,9 @@ static int add_part(struct build *build, const struct assemble_part *part,
 
 	switch (part->kind) {
 	case ASSEMBLE_BASE:
-		return debian_tree_add_to_layer(base->tree, part->debian, layer,
-						compile, &compiler, err);
+		return debian_tree_add_to_layer(runtime_tree(runtime),
+						part->debian, layer, compile,
+						&compiler, err);
 	case ASSEMBLE_INIT:
 		return add_init(part, layer, err);
 	case ASSEMBLE_WHEEL:

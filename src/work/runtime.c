@@ -1,0 +1,165 @@
+#include "work/runtime.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+struct runtime {
+	const struct runtime_options *options;
+	const struct lock_base *base;
+	struct str python_id;
+	pthread_mutex_t lock; /* of what follows */
+	bool opened;
+	struct debian_tree *tree;
+	struct pyc_pool *compilers;
+	struct error *error;
+};
+
+struct runtimes {
+	struct runtime_options options;
+	struct arena arena;
+	struct runtime *runtimes; /* one per base of the lock, in its order */
+};
+
+static struct str make_python_id(const struct lock_base *base,
+				 struct arena *arena)
+{
+	auto_buf struct buf id = BUF_EMPTY;
+
+	key_add(&id, base->python);
+	if (base->kind != LOCK_BASE_DEBIAN)
+		key_add(&id, str_from(digest_text(&base->digest).p));
+	for (size_t i = 0; i < base->debs.n; i++) {
+		const struct lock_deb *deb = &base->debs.p[i];
+
+		if (str_starts(deb->name, STR("python3")) ||
+		    str_starts(deb->name, STR("libpython3")))
+			key_add(&id, str_from(digest_text(&deb->sha256).p));
+	}
+	struct digest digest = digest_of(buf_str(&id));
+
+	return arena_str(arena, str_from(digest_text(&digest).p));
+}
+
+struct runtimes *runtimes_new(const struct runtime_options *options)
+{
+	struct runtimes *runtimes = mem_zalloc(1, sizeof *runtimes);
+	const struct lock *lock = options->lock;
+
+	runtimes->options = *options;
+	runtimes->runtimes =
+		mem_zalloc(lock->base_count, sizeof *runtimes->runtimes);
+	for (size_t i = 0; i < lock->base_count; i++) {
+		struct runtime *runtime = &runtimes->runtimes[i];
+
+		runtime->options = &runtimes->options;
+		runtime->base = &lock->bases[i];
+		runtime->python_id =
+			make_python_id(&lock->bases[i], &runtimes->arena);
+		pthread_mutex_init(&runtime->lock, NULL);
+	}
+	return runtimes;
+}
+
+void runtimes_free(struct runtimes *runtimes)
+{
+	if (!runtimes)
+		return;
+	for (size_t i = 0; i < runtimes->options.lock->base_count; i++) {
+		struct runtime *runtime = &runtimes->runtimes[i];
+
+		pyc_pool_free(runtime->compilers);
+		debian_tree_free(runtime->tree);
+		err_free(runtime->error);
+		pthread_mutex_destroy(&runtime->lock);
+	}
+	free(runtimes->runtimes);
+	arena_release(&runtimes->arena);
+	free(runtimes);
+}
+
+struct runtime *runtimes_get(struct runtimes *runtimes,
+			     const struct lock_base *base)
+{
+	return &runtimes->runtimes[base - runtimes->options.lock->bases];
+}
+
+static int open_once(struct runtime *runtime, struct error **err)
+{
+	const struct lock_base *base = runtime->base;
+	struct debian_source source = {
+		.fetch = runtime->options->fetch,
+		.store = runtime->options->store,
+		.mirror = runtime->options->mirror,
+	};
+
+	if (base->kind != LOCK_BASE_DEBIAN)
+		return err_make(err, ERR_FLEET,
+				"the base '" STR_FMT "' is not made of Debian "
+				"packages, and this version makes no other",
+				STR_ARG(base->name));
+	if (debian_tree_open(&source, &base->debs, base->platform, NULL,
+			     &runtime->tree, err))
+		return err_wrap(err, "the base '" STR_FMT "'",
+				STR_ARG(base->name));
+	struct pyc_options options = {
+		.root = debian_tree_root(runtime->tree),
+		.minor = runtime_python_minor(base),
+		.workers = runtime->options->jobs,
+	};
+
+	return pyc_pool_new(&options, &runtime->compilers, err);
+}
+
+int runtime_open(struct runtime *runtime, struct error **err)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&runtime->lock);
+	if (!runtime->opened)
+		open_once(runtime, &runtime->error);
+	runtime->opened = true;
+	if (runtime->error) {
+		result = err_make(err, err_class(runtime->error), "%s",
+				  err_message(runtime->error));
+		if (*err_hint_text(runtime->error))
+			err_hint(err, "%s", err_hint_text(runtime->error));
+	}
+	pthread_mutex_unlock(&runtime->lock);
+	return result;
+}
+
+const struct debian_tree *runtime_tree(const struct runtime *runtime)
+{
+	return runtime->tree;
+}
+
+struct pyc_pool *runtime_compilers(const struct runtime *runtime)
+{
+	return runtime->compilers;
+}
+
+struct store *runtime_store(const struct runtime *runtime)
+{
+	return runtime->options->store;
+}
+
+struct str runtime_python_id(const struct runtime *runtime)
+{
+	return runtime->python_id;
+}
+
+unsigned runtime_python_minor(const struct lock_base *base)
+{
+	struct str rest = base->python, part;
+	uint64_t minor;
+
+	if (!str_split(&rest, '.', &part) || !str_eq(part, STR("3")) ||
+	    !str_split(&rest, '.', &part) || !str_to_u64(part, &minor) ||
+	    minor > 99)
+		return 0;
+	return (unsigned)minor;
+}

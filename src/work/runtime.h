@@ -1,0 +1,52 @@
+/* runtime: the locked bases of a fleet, unpacked and with their compilers, once
+ * somebody needs them.
+ *
+ * Knows: how a base of the lock becomes a tree in the store and a pool of
+ * workers of its Python. Does not know: what is compiled or made of it.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "facts/lockfile.h"
+#include "parts/debian.h"
+#include "parts/pyc.h"
+
+struct error;
+struct fetch;
+struct runtime;
+struct runtimes;
+struct store;
+
+struct runtime_options {
+	const struct lock *lock; /* must outlive the runtimes */
+	struct store *store;
+	struct fetch *fetch;
+	unsigned jobs;	    /* compilers at once; 0: one per core */
+	const char *mirror; /* of Debian packages; NULL: the host's */
+};
+
+/* Opens nothing yet. */
+struct runtimes *runtimes_new(const struct runtime_options *options);
+void runtimes_free(struct runtimes *runtimes);
+
+/* The runtime of a base of the lock. Never NULL for one of its bases. */
+struct runtime *runtimes_get(struct runtimes *runtimes,
+			     const struct lock_base *base);
+
+/* Brings the base into the store where it is not, which may download. Any
+ * thread; the first caller does it, its error is everyone's. */
+int runtime_open(struct runtime *runtime, struct error **err);
+
+/* Of an opened runtime. */
+const struct debian_tree *runtime_tree(const struct runtime *runtime);
+struct pyc_pool *runtime_compilers(const struct runtime *runtime);
+
+struct store *runtime_store(const struct runtime *runtime);
+
+/* What bytecode depends on besides source and path: the build of the base's
+ * interpreter. Known without opening it. */
+struct str runtime_python_id(const struct runtime *runtime);
+
+/* The Python 3 minor version of a base; 0 where the lock does not say. */
+unsigned runtime_python_minor(const struct lock_base *base);
