@@ -9,7 +9,8 @@
 #include "decisions/image.h"
 #include "work/build/build_private.h"
 
-/* SOURCE_DATE_EPOCH, or 0: reproducible-builds.org, "SOURCE_DATE_EPOCH". */
+/* SOURCE_DATE_EPOCH, or 0. Source: the specification of that name by the
+ * Reproducible Builds project. */
 static int64_t source_date(void)
 {
 	uint64_t seconds;
