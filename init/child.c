@@ -30,7 +30,7 @@ static void child_exec(const struct child_plan *plan, bool in_front)
 	}
 	signals_reset_actions();
 	signals_set_mask(plan->mask);
-	environ = (char **)plan->env;
+	environ = plan->env;
 	execvp(name, plan->argv);
 	code = errno;
 	if (code == ENOENT || code == ENOTDIR) {

@@ -12,7 +12,7 @@
 
 struct child_plan {
 	char *const *argv; /* ends in NULL */
-	char *const *env;
+	char **env;
 	uint64_t mask;	  /* the signal mask it gets */
 	bool own_session; /* else its own process group */
 };
