@@ -332,6 +332,7 @@ static void run_init(struct resolve_run *run,
 	*run = (struct resolve_run){
 		.options = options,
 		.result = result,
+		.python_folder = STORE_TREE_EMPTY,
 	};
 	result->lock = lock_new();
 	run->arena = &result->lock->arena;
@@ -363,6 +364,8 @@ int resolve_run(const struct resolve_options *options,
 	lock_sort(result->lock);
 	resolve_groups_release(&groups);
 	free(run.uv);
+	free(run.python);
+	store_tree_abort(&run.python_folder);
 	return status;
 }
 

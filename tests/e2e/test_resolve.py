@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -109,13 +110,13 @@ class Fleet:
         (self.folder / "fleet.yaml").write_text(MANIFEST.format(
             services=lines, tracks=tracks, track=track))
 
-    def run(self, *verb):
+    def run(self, *verb, path=None):
         environment = {k: v for k, v in os.environ.items()
                        if not k.startswith(("UV_", "PIP_"))}
         environment["UV_DEFAULT_INDEX"] = f"{self.url}/simple"
         environment["UV_CACHE_DIR"] = str(self.cache)
         # uv of the tests' own environment.
-        environment["PATH"] = os.pathsep.join(
+        environment["PATH"] = path or os.pathsep.join(
             [str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.run(
             [TOOL, *verb, self.folder / "fleet.yaml", self.store,
@@ -298,3 +299,17 @@ def test_metadata_of_another_package_is_refused(fleet):
     result = fleet.run()
     assert result.returncode == 3
     assert "its METADATA is that of 'beta' '1.0'" in result.stderr
+
+
+def test_a_host_needs_no_python(fleet):
+    programs = fleet.folder / "bin"
+    programs.mkdir()
+    (programs / "uv").symlink_to(pathlib.Path(sys.executable).with_name("uv"))
+    for name in ["sh", "gpgv"]:
+        (programs / name).symlink_to(shutil.which(name))
+    fleet.index.add("alpha", "1.0")
+    fleet.write({"A": ", extra: [alpha]"})
+    result = fleet.run(path=str(programs))
+    assert result.returncode == 0, result.stderr
+    lock = json.loads(fleet.lock_path.read_text())
+    assert fleet.closures(lock) == {"A": ["alpha==1.0"]}

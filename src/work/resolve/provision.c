@@ -28,17 +28,17 @@ struct uv_wheel {
 	struct digest sha256;
 };
 
-static const char *host_platform(void)
+struct str resolve_host_platform(void)
 {
 	struct utsname name;
 
 	if (uname(&name))
-		return "";
+		return STR_EMPTY;
 	if (strcmp(name.machine, "x86_64") == 0)
-		return "linux/amd64";
+		return STR("linux/amd64");
 	if (strcmp(name.machine, "aarch64") == 0)
-		return "linux/arm64";
-	return "";
+		return STR("linux/arm64");
+	return STR_EMPTY;
 }
 
 static bool read_wheel(struct str line, struct uv_wheel *wheel)
@@ -56,7 +56,7 @@ static bool read_wheel(struct str line, struct uv_wheel *wheel)
 static int find_wheel(struct uv_wheel *wheel, struct error **err)
 {
 	struct str text = data_get("uv.txt"), line;
-	struct str platform = str_from(host_platform());
+	struct str platform = resolve_host_platform();
 
 	while (str_line(&text, &line))
 		if (!str_starts(line, STR("#")) && read_wheel(line, wheel) &&

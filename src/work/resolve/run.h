@@ -3,15 +3,18 @@
 
 #include "base/array.h"
 #include "decisions/closure.h"
+#include "facts/store.h"
 #include "parts/pyindex.h"
 #include "work/resolve.h"
 
 struct resolve_run {
 	const struct resolve_options *options;
 	struct resolve_result *result;
-	struct arena *arena;   /* the new lock's */
-	char *uv;	       /* path of the program, once needed */
-	struct pyindex *index; /* likewise; of no track */
+	struct arena *arena;		 /* the new lock's */
+	char *uv;			 /* path of the program, once needed */
+	char *python;			 /* for uv, where the host has none */
+	struct store_tree python_folder; /* that holds it */
+	struct pyindex *index;		 /* likewise; of no track */
 };
 
 struct resolve_strs {
@@ -90,6 +93,15 @@ int resolve_uv(struct resolve_run *run,
 
 /* uv of PATH where it is new enough, else from its wheel. Heap. */
 int resolve_find_uv(struct resolve_run *run, char **path, struct error **err);
+
+/* This host's platform in OCI's words, "" for one that is not known. */
+struct str resolve_host_platform(void);
+
+/* -- python.c -- */
+
+/* uv asks an interpreter about itself even where the target is another. Where
+ * PATH has none, that of a base is made ready: run->python. */
+int resolve_find_python(struct resolve_run *run, struct error **err);
 
 /* -- pylock.c -- */
 

@@ -221,10 +221,6 @@ static int make_arguments(const struct resolve_run *run,
 		arena_str(arena, request->python).p,
 		"--python-platform",
 		platform.p,
-		"--constraints",
-		place->constraints,
-		"--overrides",
-		place->overrides,
 		"--no-python-downloads",
 		"--no-header",
 		"--no-annotate",
@@ -235,6 +231,19 @@ static int make_arguments(const struct resolve_run *run,
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		array_push(words, fixed[i]);
+	/* uv warns of files that say nothing. */
+	if (request->constraints.n + request->track->pins.n > 0) {
+		array_push(words, "--constraints");
+		array_push(words, place->constraints);
+	}
+	if (request->replacements.n > 0) {
+		array_push(words, "--overrides");
+		array_push(words, place->overrides);
+	}
+	if (run->python) {
+		array_push(words, "--python");
+		array_push(words, run->python);
+	}
 	if (fetch_is_offline(run->options->fetch))
 		array_push(words, "--offline");
 	if (request->upgrade)
@@ -429,7 +438,8 @@ int resolve_uv(struct resolve_run *run,
 	struct workplace place;
 	int status = -1;
 
-	if (!run->uv && resolve_find_uv(run, &run->uv, err))
+	if (!run->uv && (resolve_find_uv(run, &run->uv, err) ||
+			 resolve_find_python(run, err)))
 		return -1;
 	if (workplace_init(&place, run->options->store, request, err) == 0 &&
 	    run_uv(run, request, &place, &scratch, &result, err) == 0)
