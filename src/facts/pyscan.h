@@ -18,7 +18,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-/* How surely an import happens when the module is run, strongest first. */
+/* How surely an import happens when the module is run, strongest first. An
+ * import has the last level that applies to it. */
 enum pyscan_level {
 	PYSCAN_HARD,	/* at import time */
 	PYSCAN_GUARDED, /* a failure is swallowed */
@@ -34,14 +35,16 @@ struct pyscan_import {
 	enum pyscan_level level;
 	bool only_main;	 /* in the body of `if __name__ == "__main__"` */
 	bool by_call;	 /* importlib.import_module("x"), __import__("x") */
-	uint32_t line;	 /* of the statement, from 1 */
-	uint32_t column; /* of the statement, in characters from 1 */
+	bool never;	 /* in a branch that the target does not take, by
+			  * sys.version_info, sys.platform or os.name */
+	uint32_t line;	 /* of the statement or call, from 1 */
+	uint32_t column; /* the same, in characters from 1 */
 };
 
 enum pyscan_what {
 	PYSCAN_IMPORT_CALL, /* import_module/__import__ of something computed */
 	PYSCAN_EXEC,	    /* exec, eval of code, runpy, spec_from_file_... */
-	PYSCAN_SYS_PATH, /* an edit of sys.path that could not be evaluated */
+	PYSCAN_SYS_PATH,    /* an edit of sys.path that was not evaluated */
 	PYSCAN_PACKAGE_PATH, /* an edit of __path__ */
 };
 
@@ -49,28 +52,42 @@ struct pyscan_dynamic {
 	enum pyscan_what what;
 	enum pyscan_level level;
 	bool only_main;
+	bool never;	 /* as of an import */
 	struct str text; /* the call or statement, cut to 120 bytes */
 	uint32_t line, column;
 };
 
-/* A folder that the file adds to sys.path: relative to the folder of the
- * file, from `__file__` and constants: "" is that folder, ".." its parent. */
+/* What a folder of sys.path is relative to. */
+enum pyscan_anchor {
+	PYSCAN_BY_FILE,	   /* the folder that the file lies in, by __file__ */
+	PYSCAN_BY_WORKDIR, /* the working folder */
+	PYSCAN_BY_ROOT,	   /* nothing: folder begins with "/" */
+};
+
+/* A folder that the file adds to sys.path, known from `__file__` and
+ * constants, without "." and empty parts, ".." only in front: "" is the
+ * anchor itself, ".." its parent. */
 struct pyscan_path {
 	struct str folder;
-	bool in_front;
+	enum pyscan_anchor anchor;
+	bool in_front; /* searched before what was there */
 	enum pyscan_level level;
-	uint32_t line;
+	bool only_main;
+	bool never;
+	uint32_t line, column;
 };
 
 /* A name that the module binds at its top level: by def, class, assignment
- * (tuples and attributes' roots too), import, for, with, walrus, del undone. */
+ * (also of tuples), import, for, with, match, walrus, or `global` in a
+ * function; not what `del` or the end of an except clause takes away. */
 struct pyscan_name {
 	struct str name;
-	uint32_t line;
+	uint32_t line; /* of the first */
 };
 
 /* A string literal that looks like a path or module: at most 200 bytes, of
- * letters, digits and ._-/ with at least one of "./" inside. */
+ * letters, digits and ._-/ with at least one of "./" inside. Literals in the
+ * fields of an f-string are not among them. */
 struct pyscan_literal {
 	struct str text;
 	uint32_t line;
@@ -79,22 +96,22 @@ struct pyscan_literal {
 struct pyscan {
 	struct pyscan_import *imports; /* in source order */
 	size_t import_count;
-	struct pyscan_dynamic *dynamics;
+	struct pyscan_dynamic *dynamics; /* so are these */
 	size_t dynamic_count;
 	struct pyscan_path *paths;
 	size_t path_count;
 	struct pyscan_name *names; /* sorted, each once */
 	size_t name_count;
-	struct pyscan_literal *literals;
+	struct pyscan_literal *literals; /* in source order */
 	size_t literal_count;
 	bool has_star_import;	/* names are not all known */
 	bool has_getattr;	/* a module __getattr__ */
 	bool has_dynamic_names; /* globals()[...], setattr on the module */
-	struct str coding;	/* of the coding line or BOM; "" is UTF-8 */
+	struct str coding; /* of the coding line, lower case; "" is UTF-8 */
 };
 
 /* Scans one source. minor is the Python 3 version of the target (8 to 14).
- * What the result holds is in arena and borrows from source. Never fails: a
+ * What the result holds is in arena or borrows from source. Never fails: a
  * source that is no Python gives what could be read. Linear in time. */
 void pyscan(struct str source, unsigned minor, struct arena *arena,
 	    struct pyscan *out);
@@ -104,4 +121,6 @@ const char *pyscan_version(void);
 
 /* "hard", "guarded", "lazy", "typing"; static. */
 const char *pyscan_level_text(enum pyscan_level level);
+
+/* "import-call", "exec", "sys-path", "package-path"; static. */
 const char *pyscan_what_text(enum pyscan_what what);
