@@ -1,6 +1,6 @@
 """TOML, compared with Python's own reader on a document and many small damages
-to it. With TOML_SUITE set
-to a checkout of the public suite (toml-test), that too."""
+to it. With TOML_SUITE set to a checkout of the public suite (toml-test), that
+too."""
 
 import datetime
 import json
