@@ -1,0 +1,355 @@
+#include "decisions/graph.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "decisions/graph/walk.h"
+
+/* Each round but the last found a folder for sys.path, or a submodule that a
+ * cycle loads; a fleet needs two or three. */
+enum { MAX_ROUNDS = 32 };
+
+struct graph_scan walk_scan(struct walk *walk, size_t file)
+{
+	if (walk->is_asked[file] || walk->error)
+		return walk->scans[file];
+	walk->is_asked[file] = true;
+	if (walk->start->need(walk->start->need_context, file,
+			      &walk->scans[file], &walk->error) != 0) {
+		walk->scans[file] = (struct graph_scan){NULL, false};
+		walk->has_failed = true;
+	}
+	return walk->scans[file];
+}
+
+struct late *walk_late(struct walk *walk, const struct node *node,
+		       const struct pyscan_import *import)
+{
+	struct graph_scan scan = walk_scan(walk, node->file);
+	struct str key = arena_printf(&walk->scratch, STR_FMT " %zu",
+				      STR_ARG(node->name),
+				      (size_t)(import - scan.scan->imports));
+	struct late *late = map_get(&walk->late, key);
+
+	if (!late) {
+		late = arena_new(walk->arena, struct late);
+		map_set(&walk->late, key, late);
+	}
+	return late;
+}
+
+void walk_reach(struct walk *walk, struct node *node, enum pyscan_level level,
+		const struct node *from, uint32_t line)
+{
+	if (node->kind != NODE_FILE ||
+	    (node->is_reached && node->level <= level))
+		return;
+	node->is_reached = true;
+	node->level = level;
+	node->from_file = from ? from->file : GRAPH_NO_FILE;
+	node->from_line = line;
+	array_push(&walk->waiting[level], node);
+}
+
+void walk_reach_chain(struct walk *walk, struct node *node,
+		      enum pyscan_level level, const struct node *from,
+		      uint32_t line)
+{
+	for (; node; node = node->parent)
+		walk_reach(walk, node, level, from, line);
+}
+
+/* How surely `from target import sub` loads sub, where target may have an
+ * attribute of that name instead. */
+static bool sub_level(enum binding binding, const struct late *late,
+		      enum pyscan_level *level)
+{
+	if (binding == BINDING_NONE || binding == BINDING_UNKNOWN)
+		return true;
+	if (binding == BINDING_SURE && !late->loads_sub[0] &&
+	    !late->loads_sub[1])
+		return false;
+	if (!late->loads_sub[0] || !late->loads_sub[1])
+		*level = level_weaker(*level, PYSCAN_GUARDED);
+	return true;
+}
+
+static void edge_take_name(struct walk *walk, struct node *node,
+			   struct edge *edge)
+{
+	const struct pyscan_import *import = edge->import;
+	struct node *target = edge->target, *sub = NULL;
+	enum pyscan_level level = level_weaker(node->level, import->level);
+	/* A package may import from itself: only what stands above counts. */
+	enum binding binding =
+		walk_binds(walk, target, import->name,
+			   target == node ? import->line : UINT32_MAX);
+
+	if (target->is_package || target->kind == NODE_FOLDERS)
+		sub = walk_resolve(walk, arena_printf(&walk->scratch,
+						      STR_FMT "." STR_FMT,
+						      STR_ARG(target->name),
+						      STR_ARG(import->name)));
+	if (sub && (sub->kind == NODE_FILE || sub->kind == NODE_FOLDERS)) {
+		edge->sub = sub;
+		edge->loads_sub = sub_level(
+			binding, walk_late(walk, node, import), &level);
+		if (edge->loads_sub)
+			walk_reach(walk, sub, level, node, import->line);
+		return;
+	}
+	if (binding == BINDING_SURE || binding == BINDING_WEAK ||
+	    target->is_open)
+		return;
+	edge->problem = GRAPH_NO_NAME;
+	edge->uncertain |=
+		binding == BINDING_UNKNOWN || (sub && sub->uncertain);
+}
+
+static void edge_make(struct walk *walk, struct node *node,
+		      const struct pyscan_import *import, struct edge *edge)
+{
+	edge->import = import;
+	if (!walk_absolute(walk, node, import, &edge->module)) {
+		edge->problem = GRAPH_NO_PARENT;
+		return;
+	}
+	edge->target = walk_resolve(walk, edge->module);
+	edge->uncertain = edge->target->uncertain;
+	walk_reach_chain(walk, edge->target,
+			 level_weaker(node->level, import->level), node,
+			 import->line);
+	if (edge->target->kind == NODE_NOTHING)
+		edge->problem = edge->target->is_below_file ? GRAPH_NOT_PACKAGE
+							    : GRAPH_NO_MODULE;
+	else if (import->name.n > 0 && !str_eq(import->name, STR("*")) &&
+		 (edge->target->kind == NODE_FILE ||
+		  edge->target->kind == NODE_FOLDERS))
+		edge_take_name(walk, node, edge);
+}
+
+static void node_expand(struct walk *walk, struct node *node)
+{
+	node->scan = walk_scan(walk, node->file);
+	if (!node->scan.scan || !node->scan.compiles)
+		return;
+	const struct pyscan *scan = node->scan.scan;
+
+	node->edges = arena_new_array(&walk->scratch, struct edge,
+				      scan->import_count);
+	for (size_t i = 0; i < scan->import_count; i++)
+		if (node->is_main || !scan->imports[i].only_main)
+			edge_make(walk, node, &scan->imports[i],
+				  &node->edges[node->edge_count++]);
+}
+
+/* Strongest first: what is taken has its final level. */
+static void walk_drain(struct walk *walk)
+{
+	for (size_t level = PYSCAN_HARD; level <= PYSCAN_TYPING; level++)
+		for (size_t i = 0; i < walk->waiting[level].n; i++) {
+			struct node *node = walk->waiting[level].p[i];
+
+			if (node->level == (enum pyscan_level)level &&
+			    !node->edges)
+				node_expand(walk, node);
+		}
+}
+
+/* --- sys.path ----------------------------------------------------------- */
+
+static bool is_searched(const struct folders *folders, struct str folder)
+{
+	for (size_t i = 0; i < folders->n; i++)
+		if (str_eq(folders->p[i], folder))
+			return true;
+	return false;
+}
+
+static void search_add(struct folders *folders, bool *is_lazy,
+		       struct str folder, bool lazy)
+{
+	is_lazy[folders->n] = lazy;
+	folders->p[folders->n++] = folder;
+}
+
+/* The folder that Python itself puts first; false where it lies outside. */
+static bool first_folder(const struct walk *walk, struct str *folder)
+{
+	const struct graph_start *start = walk->start;
+
+	if (start->is_module) {
+		*folder = start->workdir;
+		return start->has_workdir;
+	}
+	*folder = graph_tree_find(walk->tree, start->entry) == GRAPH_NO_FILE
+			  ? start->entry
+			  : graph_folder_of(start->entry);
+	return true;
+}
+
+/* What a function adds comes last: when it runs is not known. */
+static void search_make(struct walk *walk)
+{
+	const struct graph_start *start = walk->start;
+	size_t most = walk->edits.n + start->python_path_count + 1;
+	struct str folder;
+
+	walk->front = (struct folders){
+		arena_new_array(&walk->scratch, struct str, most), 0};
+	walk->back = (struct folders){
+		arena_new_array(&walk->scratch, struct str, most), 0};
+	walk->front_is_lazy = arena_new_array(&walk->scratch, bool, most);
+	walk->back_is_lazy = arena_new_array(&walk->scratch, bool, most);
+	for (size_t i = walk->edits.n; i-- > 0;)
+		if (walk->edits.p[i].in_front && !walk->edits.p[i].is_lazy)
+			search_add(&walk->front, walk->front_is_lazy,
+				   walk->edits.p[i].folder, false);
+	if (first_folder(walk, &folder))
+		search_add(&walk->front, walk->front_is_lazy, folder, false);
+	for (size_t i = 0; i < start->python_path_count; i++)
+		search_add(&walk->front, walk->front_is_lazy,
+			   start->python_path[i], false);
+	array_each (struct edit, edit, &walk->edits) {
+		if (is_searched(&walk->front, edit->folder))
+			continue;
+		if (edit->in_front)
+			search_add(&walk->front, walk->front_is_lazy,
+				   edit->folder, edit->is_lazy);
+		else
+			search_add(&walk->back, walk->back_is_lazy,
+				   edit->folder, edit->is_lazy);
+	}
+}
+
+static void edit_add(struct walk *walk, struct edit edit)
+{
+	array_each (struct edit, old, &walk->edits) {
+		if (!str_eq(old->folder, edit.folder) ||
+		    old->in_front != edit.in_front)
+			continue;
+		if (old->is_lazy && !edit.is_lazy) {
+			old->is_lazy = false;
+			walk->has_changed = true;
+		}
+		return;
+	}
+	if (walk->edits.n == GRAPH_MAX_EDITS ||
+	    !graph_tree_has_folder(walk->tree, edit.folder))
+		return;
+	array_push(&walk->edits, edit);
+	walk->has_changed = true;
+}
+
+static void edits_collect(struct walk *walk)
+{
+	array_each (struct node *, place, &walk->all) {
+		const struct node *node = *place;
+
+		if (!node->is_reached || !node->scan.scan ||
+		    !node->scan.compiles)
+			continue;
+		for (size_t i = 0; i < node->scan.scan->path_count; i++) {
+			const struct pyscan_path *path =
+				&node->scan.scan->paths[i];
+			enum pyscan_level level =
+				level_weaker(node->level, path->level);
+			struct edit edit = {.in_front = path->in_front,
+					    .is_lazy = level == PYSCAN_LAZY};
+			struct str folder = graph_folder_of(
+				graph_tree_path(walk->tree, node->file));
+
+			if (level < PYSCAN_TYPING &&
+			    graph_path_join(walk->arena, folder, path->folder,
+					    &edit.folder))
+				edit_add(walk, edit);
+		}
+	}
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+static void round_run(struct walk *walk)
+{
+	arena_release(&walk->scratch);
+	map_release(&walk->nodes);
+	walk->nodes = (struct map)MAP_EMPTY;
+	walk->all.n = 0;
+	for (size_t level = PYSCAN_HARD; level <= PYSCAN_TYPING; level++)
+		walk->waiting[level].n = 0;
+	walk->has_changed = false;
+	walk->main = walk->site = NULL;
+	walk->start_edge = (struct edge){0};
+	walk->entry_problem = GRAPH_FINE;
+	search_make(walk);
+	walk_begin(walk);
+	walk_drain(walk);
+	walk_order(walk);
+	edits_collect(walk);
+}
+
+static void walk_release(struct walk *walk)
+{
+	arena_release(&walk->scratch);
+	map_release(&walk->late);
+	map_release(&walk->nodes);
+	array_release(&walk->edits);
+	array_release(&walk->all);
+	for (size_t level = PYSCAN_HARD; level <= PYSCAN_TYPING; level++)
+		array_release(&walk->waiting[level]);
+	free(walk->scans);
+	free(walk->is_asked);
+}
+
+int graph_walk(const struct graph_tree *tree, const struct graph_start *start,
+	       struct arena *arena, struct graph *out, struct error **err)
+{
+	size_t n = graph_tree_count(tree);
+	struct walk walk = {
+		.tree = tree,
+		.start = start,
+		.arena = arena,
+		.scratch = ARENA_EMPTY,
+		.scans = mem_zalloc(n, sizeof *walk.scans),
+		.is_asked = mem_zalloc(n, sizeof *walk.is_asked),
+		.late = MAP_EMPTY,
+		.nodes = MAP_EMPTY,
+	};
+	int round = 0, result = 0;
+
+	do
+		round_run(&walk);
+	while (walk.has_changed && !walk.has_failed && ++round < MAX_ROUNDS);
+	*out = (struct graph){.entry_file = GRAPH_NO_FILE};
+	if (walk.has_failed)
+		result = err_pass(err, walk.error);
+	else
+		walk_result(&walk, out);
+	walk_release(&walk);
+	return result;
+}
+
+const struct graph_reached *graph_file(const struct graph *graph, size_t file)
+{
+	size_t low = 0, high = graph->file_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (graph->files[middle].file < file)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < graph->file_count && graph->files[low].file == file
+		       ? &graph->files[low]
+		       : NULL;
+}
+
+const char *graph_owner_text(enum graph_owner owner)
+{
+	static const char *const texts[] = {"first-party", "stdlib",
+					    "third-party", "nothing"};
+
+	return texts[owner];
+}

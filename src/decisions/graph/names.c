@@ -1,0 +1,128 @@
+#include <stdlib.h>
+
+#include "decisions/graph/walk.h"
+
+static int name_compare(const void *key, const void *element)
+{
+	const struct str *name = key;
+	const struct pyscan_name *other = element;
+
+	return str_cmp(*name, other->name);
+}
+
+static const struct pyscan_name *find_name(const struct pyscan *scan,
+					   struct str name)
+{
+	if (scan->name_count == 0)
+		return NULL;
+	return bsearch(&name, scan->names, scan->name_count,
+		       sizeof *scan->names, name_compare);
+}
+
+/* "__file__", "__path__", "__dict__": every module has them. */
+static bool is_dunder(struct str name)
+{
+	return name.n > 4 && str_starts(name, STR("__")) &&
+	       str_ends(name, STR("__"));
+}
+
+/* True where a first-party module that the import needs is not there. */
+static bool is_broken(struct walk *walk, const struct node *node,
+		      const struct pyscan_import *import)
+{
+	struct str module;
+
+	return !walk_absolute(walk, node, import, &module) ||
+	       walk_resolve(walk, module)->kind == NODE_NOTHING;
+}
+
+/* What a name's own line says: an import there need not have happened. */
+static enum binding binding_of(struct walk *walk, const struct node *node,
+			       const struct pyscan *scan,
+			       const struct pyscan_name *name)
+{
+	for (size_t i = 0; i < scan->import_count; i++) {
+		const struct pyscan_import *import = &scan->imports[i];
+
+		if (import->line != name->line || import->by_call)
+			continue;
+		if (import->level == PYSCAN_TYPING)
+			return BINDING_UNKNOWN;
+		if (import->level == PYSCAN_GUARDED)
+			return is_broken(walk, node, import) ? BINDING_UNKNOWN
+							     : BINDING_WEAK;
+	}
+	return BINDING_SURE;
+}
+
+static enum binding binds(struct walk *walk, struct node *node, struct str name,
+			  uint32_t before);
+
+/* What `from x import *` in a module gives it. */
+static enum binding binds_by_star(struct walk *walk, struct node *node,
+				  const struct pyscan_import *import,
+				  struct str name)
+{
+	const struct late *late = walk_late(walk, node, import);
+	struct str module;
+
+	if (!walk_absolute(walk, node, import, &module))
+		return BINDING_NONE;
+	struct node *target = walk_resolve(walk, module);
+
+	if (target->kind == NODE_STDLIB || target->kind == NODE_THIRD_PARTY)
+		return BINDING_UNKNOWN;
+	if (target->kind != NODE_FILE)
+		return BINDING_NONE;
+	enum binding binding = binds(walk, target, name, UINT32_MAX);
+
+	if (binding == BINDING_NONE)
+		return BINDING_NONE;
+	if (str_starts(name, STR("_")) || late->is_partial)
+		return BINDING_UNKNOWN;
+	return import->level == PYSCAN_HARD ? binding : BINDING_UNKNOWN;
+}
+
+static enum binding binds(struct walk *walk, struct node *node, struct str name,
+			  uint32_t before)
+{
+	struct graph_scan scan = walk_scan(walk, node->file);
+	enum binding best = BINDING_NONE;
+
+	/* Of several ways to a module by stars one is enough. */
+	if (node->query == walk->query)
+		return BINDING_NONE;
+	node->query = walk->query;
+	if (!scan.scan || !scan.compiles)
+		return BINDING_WEAK;
+	const struct pyscan_name *known = find_name(scan.scan, name);
+
+	if (known && known->line < before)
+		return binding_of(walk, node, scan.scan, known);
+	for (size_t i = 0; i < scan.scan->import_count; i++) {
+		const struct pyscan_import *import = &scan.scan->imports[i];
+
+		if (!str_eq(import->name, STR("*")) || import->only_main ||
+		    import->line >= before || import->level > PYSCAN_GUARDED)
+			continue;
+		enum binding binding = binds_by_star(walk, node, import, name);
+
+		if (binding > best)
+			best = binding;
+	}
+	if (best == BINDING_NONE &&
+	    (scan.scan->has_getattr || scan.scan->has_dynamic_names))
+		return BINDING_UNKNOWN;
+	return best;
+}
+
+enum binding walk_binds(struct walk *walk, struct node *node, struct str name,
+			uint32_t before)
+{
+	if (is_dunder(name))
+		return BINDING_SURE;
+	if (node->kind != NODE_FILE)
+		return BINDING_NONE;
+	walk->query++;
+	return binds(walk, node, name, before);
+}
