@@ -66,10 +66,11 @@ struct verdict_file_problem {
 
 /* `allow` where it answers what is dynamic. */
 struct verdict_allow {
-	struct str import_glob; /* answers imports of that name, and, without a
-				 * file, every dynamic import */
-	struct str file;	/* answers what this file (or glob) does */
-	bool has_include;	/* import_glob comes with folders */
+	struct str import_glob; /* answers imports of that name */
+	struct str file;	/* answers what is uncertain in this file, or
+				 * in those of this glob */
+	bool has_include;	/* import_glob comes with folders: without a
+				 * file, answers every dynamic import */
 };
 
 struct verdict_input {
@@ -108,8 +109,10 @@ struct verdict_service {
 
 struct verdict_cause {
 	struct diagnostic diagnostic; /* with the strongest level */
-	const struct str *services;   /* sorted, each once */
+	const struct str *services;   /* with that level; sorted, each once */
 	size_t service_count;
+	size_t other_count; /* services with a weaker one */
+	size_t place_count; /* of import-unmapped: how many lines say it */
 };
 
 struct verdict_causes {
@@ -117,8 +120,9 @@ struct verdict_causes {
 	size_t n;
 };
 
-/* Groups by code, file, line and message: errors first, then what touches most
- * services. In arena. Skipped services have no part in it. */
+/* Groups by code, file, line and message (an unmapped import by its message
+ * alone): errors first, then what touches most services. In arena. Skipped
+ * services and notes have no part in it. */
 void verdict_group(const struct verdict_service *services, size_t count,
 		   struct arena *arena, struct verdict_causes *causes);
 
@@ -134,6 +138,9 @@ void verdict_summary_append(const struct verdict_service *services,
 const char *diagnostic_level_text(enum diagnostic_level level);
 /* "ok", "uncertain", "error", "skipped"; static. */
 const char *verdict_status_text(enum verdict_status status);
+
+/* The code of what a compiler says: type is "SyntaxError", "TabError", ... */
+struct str diagnostic_syntax_code(const char *type, const char *message);
 
 /* The codes, sorted; docs/diagnostics.md has a row for each. NULL-ended. */
 const char *const *diagnostic_codes(void);
