@@ -138,7 +138,8 @@ static void node_expand(struct walk *walk, struct node *node)
 	node->edges = arena_new_array(&walk->scratch, struct edge,
 				      scan->import_count);
 	for (size_t i = 0; i < scan->import_count; i++)
-		if (node->is_main || !scan->imports[i].only_main)
+		if (!scan->imports[i].never &&
+		    (node->is_main || !scan->imports[i].only_main))
 			edge_make(walk, node, &scan->imports[i],
 				  &node->edges[node->edge_count++]);
 }
@@ -241,30 +242,56 @@ static void edit_add(struct walk *walk, struct edit edit)
 	walk->has_changed = true;
 }
 
+/* The folder that an edit names, relative to the root; false where it lies
+ * outside, and so has nothing of the source. */
+static bool edit_folder(const struct walk *walk, const struct node *node,
+			const struct pyscan_path *path, struct str *folder)
+{
+	const struct graph_start *start = walk->start;
+	struct str base = STR_EMPTY, tail = path->folder;
+
+	switch (path->anchor) {
+	case PYSCAN_BY_FILE:
+		base = graph_folder_of(graph_tree_path(walk->tree, node->file));
+		break;
+	case PYSCAN_BY_WORKDIR:
+		if (!start->has_workdir)
+			return false;
+		base = start->workdir;
+		break;
+	case PYSCAN_BY_ROOT:
+		if (!str_eat(&tail, start->root) ||
+		    (tail.n > 0 && tail.p[0] != '/'))
+			return false;
+		break;
+	}
+	return graph_path_join(walk->arena, base, tail, folder);
+}
+
+static void edits_collect_from(struct walk *walk, const struct node *node)
+{
+	const struct pyscan *scan = node->scan.scan;
+
+	for (size_t i = 0; i < scan->path_count; i++) {
+		const struct pyscan_path *path = &scan->paths[i];
+		enum pyscan_level level =
+			level_weaker(node->level, path->level);
+		struct edit edit = {.in_front = path->in_front,
+				    .is_lazy = level == PYSCAN_LAZY};
+
+		if (level < PYSCAN_TYPING && !path->never &&
+		    (node->is_main || !path->only_main) &&
+		    edit_folder(walk, node, path, &edit.folder))
+			edit_add(walk, edit);
+	}
+}
+
 static void edits_collect(struct walk *walk)
 {
-	array_each (struct node *, place, &walk->all) {
-		const struct node *node = *place;
-
-		if (!node->is_reached || !node->scan.scan ||
-		    !node->scan.compiles)
-			continue;
-		for (size_t i = 0; i < node->scan.scan->path_count; i++) {
-			const struct pyscan_path *path =
-				&node->scan.scan->paths[i];
-			enum pyscan_level level =
-				level_weaker(node->level, path->level);
-			struct edit edit = {.in_front = path->in_front,
-					    .is_lazy = level == PYSCAN_LAZY};
-			struct str folder = graph_folder_of(
-				graph_tree_path(walk->tree, node->file));
-
-			if (level < PYSCAN_TYPING &&
-			    graph_path_join(walk->arena, folder, path->folder,
-					    &edit.folder))
-				edit_add(walk, edit);
-		}
-	}
+	array_each (struct node *, node, &walk->all)
+		if ((*node)->is_reached && (*node)->scan.scan &&
+		    (*node)->scan.compiles)
+			edits_collect_from(walk, *node);
 }
 
 /* --- the whole ---------------------------------------------------------- */

@@ -63,8 +63,9 @@ struct graph_start {
 	struct str entry; /* path of a script (or of a folder with
 			   * __main__.py), or the module of -m */
 	bool is_module;
-	bool has_workdir;   /* -m: the working folder lies in the source */
-	struct str workdir; /* of -m, relative to the root: "" is the root */
+	struct str root;    /* of the source in the image: "/app" */
+	bool has_workdir;   /* the working folder lies in the source */
+	struct str workdir; /* relative to the root: "" is the root */
 	const struct str *python_path; /* folders relative to the root */
 	size_t python_path_count;
 	/* "cpython-311-x86_64-linux-gnu": for NAME.TAG.so; "": none. */
@@ -128,7 +129,8 @@ struct graph_import {
 	/* The problem may not be one: __getattr__, a star import of unknown
 	 * names, globals(), an edit of __path__, an order of imports that
 	 * depends on a guarded one. */
-	bool uncertain;
+	bool uncertain; /* with GRAPH_FINE: found only in a folder that a
+			 * function adds to sys.path */
 	/* GRAPH_THIRD_PARTY, and folders of the source without __init__.py
 	 * have this name too: they are the module where no distribution has
 	 * it, and `is_missing_below` says that the part below is not there. */
@@ -162,7 +164,9 @@ struct graph {
 					   * no module, no __main__.py */
 	struct graph_reached *files;	  /* sorted by file */
 	size_t file_count;
-	struct graph_import *imports; /* by file, then in source order */
+	/* By file, then in source order; without those of branches that the
+	 * target does not take. */
+	struct graph_import *imports;
 	size_t import_count;
 	struct graph_dynamic *dynamics; /* by file, then in source order */
 	size_t dynamic_count;

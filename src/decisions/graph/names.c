@@ -46,7 +46,7 @@ static enum binding binding_of(struct walk *walk, const struct node *node,
 
 		if (import->line != name->line || import->by_call)
 			continue;
-		if (import->level == PYSCAN_TYPING)
+		if (import->level == PYSCAN_TYPING || import->never)
 			return BINDING_UNKNOWN;
 		if (import->level == PYSCAN_GUARDED)
 			return is_broken(walk, node, import) ? BINDING_UNKNOWN
@@ -103,7 +103,8 @@ static enum binding binds(struct walk *walk, struct node *node, struct str name,
 		const struct pyscan_import *import = &scan.scan->imports[i];
 
 		if (!str_eq(import->name, STR("*")) || import->only_main ||
-		    import->line >= before || import->level > PYSCAN_GUARDED)
+		    import->never || import->line >= before ||
+		    import->level > PYSCAN_GUARDED)
 			continue;
 		enum binding binding = binds_by_star(walk, node, import, name);
 

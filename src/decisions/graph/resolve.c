@@ -93,7 +93,8 @@ static bool edits_package_path(struct walk *walk, const struct node *node)
 	if (!scan.scan)
 		return true;
 	for (size_t i = 0; i < scan.scan->dynamic_count; i++)
-		if (scan.scan->dynamics[i].what == PYSCAN_PACKAGE_PATH)
+		if (scan.scan->dynamics[i].what == PYSCAN_PACKAGE_PATH &&
+		    !scan.scan->dynamics[i].never)
 			return true;
 	return false;
 }

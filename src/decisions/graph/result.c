@@ -204,7 +204,8 @@ static void result_dynamics(struct walk *walk, struct graph *out)
 			const struct pyscan_dynamic *dynamic =
 				&node->scan.scan->dynamics[i];
 
-			if (node->is_main || !dynamic->only_main)
+			if (!dynamic->never &&
+			    (node->is_main || !dynamic->only_main))
 				array_push(&all,
 					   (struct graph_dynamic){
 						   dynamic,

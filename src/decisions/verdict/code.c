@@ -31,8 +31,7 @@ struct str diagnostic_syntax_code(const char *type, const char *message)
 	if (strstr(message, "null byte"))
 		return STR("syntax-null");
 	if (strncmp(type, "Unicode", 7) == 0 || strstr(message, "encoding") ||
-	    strstr(message, "codec can't decode") ||
-	    strstr(message, "Non-UTF-8"))
+	    strstr(message, "'utf-8' codec") || strstr(message, "Non-UTF-8"))
 		return STR("syntax-encoding");
 	return STR("syntax");
 }
