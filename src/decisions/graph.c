@@ -260,7 +260,7 @@ static bool edit_folder(const struct walk *walk, const struct node *node,
 		base = start->workdir;
 		break;
 	case PYSCAN_BY_ROOT:
-		if (!str_eat(&tail, start->root) ||
+		if (start->root.n == 0 || !str_eat(&tail, start->root) ||
 		    (tail.n > 0 && tail.p[0] != '/'))
 			return false;
 		break;

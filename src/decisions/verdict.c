@@ -82,10 +82,7 @@ static bool allows_dynamic(const struct judge *judge)
 static void judge_entry(struct judge *judge)
 {
 	const struct verdict_input *input = judge->input;
-	const char *format = input->is_module ? "the module '" STR_FMT
-						"' that -m names is not there"
-					      : "the entrypoint '" STR_FMT
-						"' is not there";
+	const char *what = input->is_module ? "module of -m" : "entrypoint";
 
 	if (input->graph->entry_problem == GRAPH_FINE)
 		return;
@@ -93,8 +90,10 @@ static void judge_entry(struct judge *judge)
 		   (struct diagnostic){
 			   .level = DIAGNOSTIC_ERROR,
 			   .code = STR("entry-missing"),
-			   .message = arena_printf(judge->arena, format,
-						   STR_ARG(input->entry)),
+			   .message = arena_printf(judge->arena,
+						   "the %s '" STR_FMT
+						   "' is not there",
+						   what, STR_ARG(input->entry)),
 			   .hint = STR("run: names a file below the source "
 				       "root, or -m and a module; see also "
 				       "source.exclude and .dockerignore"),
