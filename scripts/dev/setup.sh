@@ -1,7 +1,15 @@
 #!/bin/sh
 # Install what is missing: Debian packages, and with them a Python for tests.
-# `setup build` leaves out what only the tests need.
+# `setup build` leaves out what only demo and tests need, `setup demo` the tests.
 set -eu
+
+case ${1-} in
+'' | build | demo) ;;
+*)
+	echo "usage: ./dev setup [build|demo]" >&2
+	exit 2
+	;;
+esac
 
 # packages SECTION: the names of one section of the list; "" is the first.
 packages() {
@@ -14,7 +22,14 @@ packages() {
 
 wanted_packages() {
 	packages ""
-	[ "${1-}" = build ] || packages tests
+	case ${1-} in
+	build) ;;
+	demo) packages demo ;;
+	*)
+		packages demo
+		packages tests
+		;;
+	esac
 }
 
 missing_of() {
@@ -75,11 +90,11 @@ install_arm64() {
 
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 	install_packages "${1-}"
-	install_arm64
+	[ "${1-}" = demo ] || install_arm64
 else
 	echo "setup: this host has no apt. Install the counterparts of these" \
 		"yourself (scripts/packages.txt says what each is for):" >&2
 	wanted_packages "${1-}" | tr '\n' ' ' >&2
 	echo >&2
 fi
-[ "${1-}" = build ] || echo "setup: Python for the tests: $(sh scripts/venv.sh)"
+[ $# != 0 ] || echo "setup: Python for the tests: $(sh scripts/venv.sh)"
