@@ -122,12 +122,28 @@ bubblewrap_words() {
 		| ["bwrap", "--die-with-parent", "--as-pid-1", "--unshare-all",
 			"--uid", $user[0], "--gid", ($user[1] // $user[0]),
 			"--hostname", "demo", "--info-fd", "9",
-			"--bind", $rootfs, "/", "--proc", "/proc",
-			"--dev", "/dev", "--tmpfs", "/tmp", "--clearenv"]
+			"--bind", $rootfs, "/", "--dev", "/dev",
+			"--tmpfs", "/tmp", "--clearenv"]
+		+ ($proc | split(" "))
 		+ (.Env | map(index("=") as $at
 			| ["--setenv", .[:$at], .[$at + 1:]]) | add)
 		+ ["--chdir", .WorkingDir] + .Entrypoint + .Cmd
-		| @sh' --arg rootfs "$bundle/rootfs" "$1"
+		| @sh' --arg rootfs "$bundle/rootfs" --arg proc "$proc" "$1"
+}
+
+# The words that give a sandbox its /proc: in a container the kernel may refuse
+# a new one, since that would show what the container hides.
+find_proc() {
+	for proc in "--proc /proc" "--ro-bind /proc /proc"; do
+		# shellcheck disable=SC2086
+		if refused=$(bwrap --unshare-all --uid 10001 --ro-bind / / \
+			--dev /dev $proc true 2>&1); then
+			return
+		fi
+	done
+	echo "demo: no Docker daemon answers, and this host lets bubblewrap" \
+		"make no sandbox: $refused" >&2
+	exit 3
 }
 
 # As `docker exec` does: into the namespaces of process 1 of the sandbox, with
@@ -174,6 +190,7 @@ docker_answers() {
 if docker_answers; then
 	place=Docker runner=run_in_docker
 else
+	find_proc
 	place="bubblewrap (no Docker daemon answers)" runner=run_in_bubblewrap
 fi
 slipway build --quiet --json >"$work/images.json"
