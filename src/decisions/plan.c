@@ -374,7 +374,10 @@ void plan_make(struct plan *plan, struct arena *arena,
 	/* Too deep: pack larger parts together, until it fits or all are. */
 	while (height(plan) > limits->max_layers &&
 	       limits->own_layer_bytes < limits->max_layer_bytes) {
-		limits->own_layer_bytes *= 2;
+		limits->own_layer_bytes =
+			limits->own_layer_bytes > limits->max_layer_bytes / 2
+				? limits->max_layer_bytes
+				: limits->own_layer_bytes * 2;
 		make_once(&planner, service_count);
 	}
 	sum_up(&planner, service_count);

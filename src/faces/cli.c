@@ -78,17 +78,9 @@ static void print_help(void)
 static int unknown_verb(const char *word, struct error **err)
 {
 	const char *nearest = NULL;
-	size_t distance = 4;
 
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		size_t d =
-			str_distance(str_from(verbs[i]->name), str_from(word));
-
-		if (d < distance) {
-			distance = d;
-			nearest = verbs[i]->name;
-		}
-	}
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		nearest = cli_nearest(nearest, verbs[i]->name, str_from(word));
 	err_make(err, ERR_USAGE, "there is no verb '%s'", word);
 	if (nearest)
 		return err_hint(err, "did you mean '%s'?", nearest);
@@ -109,6 +101,12 @@ static int run_verb(const struct cli_verb *verb,
 	return verb->run(options, err);
 }
 
+static int print_version(void)
+{
+	printf("slipway %s\n", SLIPWAY_VERSION);
+	return 0;
+}
+
 /* Finds the verb behind the leading options and runs it. */
 static int run(int argc, char **argv, struct error **err)
 {
@@ -118,10 +116,8 @@ static int run(int argc, char **argv, struct error **err)
 
 	if (first < 0)
 		return -1;
-	if (options.version) {
-		printf("slipway %s\n", SLIPWAY_VERSION);
-		return 0;
-	}
+	if (options.version)
+		return print_version();
 	if (first == argc || strcmp(argv[first], "help") == 0) {
 		print_help();
 		return options.help || first < argc ? 0 : 2;
@@ -133,6 +129,8 @@ static int run(int argc, char **argv, struct error **err)
 		return unknown_verb(argv[first], err);
 	if (cli_parse(verb, argc - first - 1, argv + first + 1, &options, err))
 		return -1;
+	if (options.version)
+		return print_version();
 	return run_verb(verb, &options, err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "facts/version.h"
 #include "parts/fetch.h"
 #include "parts/pyindex/internal.h"
@@ -175,6 +176,9 @@ static int complete_places(struct pyindex *index, struct error **err)
 
 	if (!index->has_default) {
 		url = pyindex_ask(&who);
+		/* Then nobody was asked to the end. */
+		if (!url && pool_check_cancelled(err))
+			return -1;
 		if (!url) {
 			err_make(err, ERR_ENV, "%s", no_default);
 			return err_hint(err, "set UV_DEFAULT_INDEX or "

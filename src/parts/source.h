@@ -68,8 +68,9 @@ struct source_layer_input {
 	const struct source_tree *tree;
 	const size_t *files; /* numbers in the tree, sorted */
 	size_t file_count;
-	const struct str *write; /* absolute folders of the image that the
-				  * service's user may write */
+	const struct digest *digests; /* of the tree's files, by number */
+	const struct str *write;      /* absolute folders of the image that the
+				       * service's user may write */
 	size_t write_count;
 	uint32_t uid, gid;     /* who owns them; all else is root's */
 	const char *cache_tag; /* "cpython-311" */
@@ -77,8 +78,8 @@ struct source_layer_input {
 	void *compile_context;
 };
 
-/* Adds the files, their bytecode and the writable folders, bytewise by path. A
- * file that changed since its digest was taken is not noticed here: the layer's
- * key is taken from what source_read() gives. */
+/* Adds the files, their bytecode and the writable folders, bytewise by path.
+ * A file whose content is not that of its digest any more is an error
+ * (ERR_FLEET): the layer would be remembered under a key that is not its. */
 int source_add_to_layer(const struct source_layer_input *input,
 			struct layer *layer, struct error **err);

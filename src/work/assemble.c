@@ -1,5 +1,6 @@
 #include "work/assemble.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -190,89 +191,177 @@ static size_t add_wheel_part(struct assembler *assembler,
 	return part_number(assembler, id, &part, &plan_part);
 }
 
-/* Files of the tree that an instance needs: its entrypoint's folder, the
- * shared folders and its data. */
-static void choose_files(const struct assembler *assembler,
-			 const struct manifest_instance *instance,
-			 struct map *chosen)
+static bool lies_below(struct str path, struct str folder)
 {
-	const struct assembly *assembly = assembler->assembly;
-	const struct source_tree *tree = &assembly->tree;
-	const struct manifest_texts *lists[] = {
-		&assembly->manifest->source.shared, &instance->settings.data};
-	struct str entry = instance->settings.run.entry.s;
-	ptrdiff_t slash = str_rfind(entry, '/');
+	return str_eq(folder, STR(".")) || str_eq(path, folder) ||
+	       (path.n > folder.n && str_starts(path, folder) &&
+		path.p[folder.n] == '/');
+}
 
-	ARRAY(struct str) folders = ARRAY_EMPTY;
-	if (slash > 0)
-		array_push(&folders, str_slice(entry, 0, (size_t)slash));
-	else
-		array_push(&folders, entry);
-	for (size_t l = 0; l < 2; l++)
-		for (size_t i = 0; i < lists[l]->n; i++)
-			array_push(&folders, lists[l]->p[i].s);
-	for (size_t i = 0; i < folders.n; i++)
-		for (size_t k = source_tree_below(tree, folders.p[i]);
-		     k < tree->n &&
-		     str_starts(tree->files[k].path, folders.p[i]);
-		     k++)
-			map_add(chosen, tree->files[k].path);
-	array_release(&folders);
+/* Marks the file or folder of the tree; false where there is none. */
+static bool choose_below(const struct source_tree *tree, struct str folder,
+			 bool *chosen)
+{
+	bool whole = str_eq(folder, STR("."));
+	size_t first = whole ? 0 : source_tree_below(tree, folder), k = first;
+
+	for (; k < tree->n && lies_below(tree->files[k].path, folder); k++)
+		chosen[k] = true;
+	return k > first;
+}
+
+/* The file of the tree that `-m module` runs, or NULL where the module is not
+ * the fleet's own. Source: Python's documentation of "-m": the module itself,
+ * or the __main__ of a package. */
+static const struct source_file *module_file(const struct assembly *assembly,
+					     struct str module)
+{
+	static const char *const endings[] = {".py", "/__main__.py"};
+	const struct manifest_texts *roots =
+		&assembly->manifest->source.pythonpath;
+
+	for (size_t i = 0; i < roots->n; i++)
+		for (size_t e = 0; e < 2; e++) {
+			struct str root = roots->p[i].s;
+			auto_buf struct buf path = BUF_EMPTY;
+
+			if (!str_eq(root, STR(".")))
+				buf_printf(&path, STR_FMT "/", STR_ARG(root));
+			for (size_t k = 0; k < module.n; k++)
+				buf_append_byte(&path, module.p[k] == '.'
+							       ? '/'
+							       : module.p[k]);
+			buf_append_text(&path, endings[e]);
+			const struct source_file *file = source_tree_find(
+				&assembly->tree, buf_str(&path));
+
+			if (file)
+				return file;
+		}
+	return NULL;
+}
+
+/* The folder of a script or module; the file itself where that is the root. */
+static struct str folder_of(struct str path)
+{
+	ptrdiff_t slash = str_rfind(path, '/');
+
+	return slash > 0 ? str_slice(path, 0, (size_t)slash) : path;
+}
+
+static int lacks(const struct assembly *assembly, const char *what,
+		 const struct manifest_text *path, struct error **err)
+{
+	return err_make(err, ERR_FLEET,
+			"%s:%u:%u: the %s '%s' does not exist below the "
+			"source root '%s'",
+			assembly->manifest->path, path->at.line,
+			path->at.column, what, path->s.p, assembly->tree.root);
+}
+
+/* Marks the files that an instance needs: its entrypoint's folder, the shared
+ * folders and its data. */
+static int choose_files(const struct assembly *assembly,
+			const struct manifest_instance *instance, bool *chosen,
+			struct error **err)
+{
+	const struct source_tree *tree = &assembly->tree;
+	const struct manifest_texts *shared =
+		&assembly->manifest->source.shared;
+	const struct manifest_texts *data = &instance->settings.data;
+	const struct manifest_run *run = &instance->settings.run;
+	const struct source_file *entry =
+		run->is_module ? module_file(assembly, run->entry.s)
+			       : source_tree_find(tree, run->entry.s);
+
+	if (!entry && !run->is_module)
+		return lacks(assembly, "entrypoint", &run->entry, err);
+	if (entry)
+		choose_below(tree, folder_of(entry->path), chosen);
+	for (size_t i = 0; i < shared->n; i++)
+		choose_below(tree, shared->p[i].s, chosen);
+	for (size_t i = 0; i < data->n; i++)
+		if (!choose_below(tree, data->p[i].s, chosen))
+			return lacks(assembly, "data", &data->p[i], err);
+	return 0;
+}
+
+/* Digest of a file's content. Services share files: each is read once. */
+static const struct digest *file_digest(struct assembly *assembly,
+					size_t number, struct error **err)
+{
+	struct digest *digest = &assembly->file_digests[number];
+	auto_buf struct buf content = BUF_EMPTY;
+
+	if (!digest_is_zero(digest))
+		return digest;
+	if (source_read(&assembly->tree, &assembly->tree.files[number],
+			&content, err))
+		return NULL;
+	*digest = digest_of(buf_str(&content));
+	return digest;
 }
 
 /* Adds path, kind and content of every file to the key. */
-static int add_files_to_key(const struct source_tree *tree, const size_t *files,
+static int add_files_to_key(struct assembly *assembly, const size_t *files,
 			    size_t n, struct buf *key, struct error **err)
 {
-	auto_buf struct buf content = BUF_EMPTY;
-
 	for (size_t i = 0; i < n; i++) {
-		const struct source_file *file = &tree->files[files[i]];
+		const struct source_file *file =
+			&assembly->tree.files[files[i]];
+		const struct digest *digest =
+			file_digest(assembly, files[i], err);
 
-		buf_clear(&content);
-		if (source_read(tree, file, &content, err))
+		if (!digest)
 			return -1;
-		struct digest digest = digest_of(buf_str(&content));
-
 		key_add(key, file->path);
 		key_add(key, file->executable ? STR("x") : STR("-"));
-		key_add(key, str_from(digest_text(&digest).p));
+		key_add(key, str_from(digest_text(digest).p));
 	}
 	return 0;
+}
+
+/* Adds what the layer's bytes depend on besides its files. */
+static void add_settings_to_key(const struct manifest_settings *settings,
+				struct buf *key)
+{
+	char user[32];
+
+	snprintf(user, sizeof user, "%u:%u", settings->user.uid,
+		 settings->user.gid);
+	key_add(key, str_from(bytecode_word(settings->bytecode)));
+	key_add(key, str_from(user));
+	key_add(key, settings->workdir.s);
+	for (size_t i = 0; i < settings->write.n; i++)
+		key_add(key, settings->write.p[i].s);
 }
 
 static int add_source_part(struct assembler *assembler,
 			   const struct assemble_image *image, size_t *number,
 			   struct error **err)
 {
-	struct arena *arena = &assembler->assembly->arena;
-	const struct source_tree *tree = &assembler->assembly->tree;
+	struct assembly *assembly = assembler->assembly;
+	struct arena *arena = &assembly->arena;
+	const struct source_tree *tree = &assembly->tree;
 	const struct manifest_settings *settings = &image->instance->settings;
-	auto_map struct map chosen = MAP_EMPTY;
+	auto_free bool *chosen = mem_zalloc(tree->n, sizeof *chosen);
 	auto_buf struct buf key = BUF_EMPTY;
+	size_t n = 0;
 
-	choose_files(assembler, image->instance, &chosen);
-	if (!settings->run.is_module &&
-	    !map_has(&chosen, settings->run.entry.s))
-		return err_make(err, ERR_FLEET,
-				"%s:%u:%u: the entrypoint '%s' does not exist "
-				"below the source root '%s'",
-				assembler->assembly->manifest->path,
-				settings->run.entry.at.line,
-				settings->run.entry.at.column,
-				settings->run.entry.s.p, tree->root);
-	size_t *files = arena_new_array(arena, size_t, chosen.n), n = 0;
-
+	if (choose_files(assembly, image->instance, chosen, err))
+		return -1;
 	for (size_t i = 0; i < tree->n; i++)
-		if (map_has(&chosen, tree->files[i].path))
+		n += chosen[i];
+	size_t *files = arena_new_array(arena, size_t, n);
+
+	n = 0;
+	for (size_t i = 0; i < tree->n; i++)
+		if (chosen[i])
 			files[n++] = i;
 	key_add(&key, STR("source"));
 	key_add(&key, python_id(assembler, image->base));
-	key_add(&key, str_from(bytecode_word(settings->bytecode)));
-	for (size_t i = 0; i < settings->write.n; i++)
-		key_add(&key, settings->write.p[i].s);
-	buf_printf(&key, "%u:%u", settings->user.uid, settings->user.gid);
-	if (add_files_to_key(tree, files, n, &key, err))
+	add_settings_to_key(settings, &key);
+	if (add_files_to_key(assembly, files, n, &key, err))
 		return -1;
 	struct assemble_part part = {
 		.kind = ASSEMBLE_SOURCE,
@@ -425,8 +514,11 @@ static int open_tree(struct assembly *assembly, struct error **err)
 	auto_free char *folder = str_dup(
 		slash ? str_of(manifest->path, (size_t)(slash - manifest->path))
 		      : STR("."));
-	auto_free char *root =
-		path_join(*folder ? folder : "/", manifest->source.root.s.p);
+	const char *base = *folder ? folder : "/";
+	struct str below = manifest->source.root.s;
+	auto_free char *root = str_eq(below, STR("."))
+				       ? mem_strdup(base)
+				       : path_join(base, below.p);
 
 	for (size_t i = 0; i < exclude->n; i++)
 		globs[i] = exclude->p[i].s;
@@ -449,6 +541,8 @@ int assembly_make(struct assembly *assembly, const struct manifest *manifest,
 	};
 	if (open_tree(assembly, err))
 		return -1;
+	assembly->file_digests = arena_new_array(
+		&assembly->arena, struct digest, assembly->tree.n);
 	assembly->images = arena_new_array(
 		&assembly->arena, struct assemble_image, manifest->instances.n);
 	for (size_t i = 0; i < manifest->instances.n; i++) {

@@ -58,6 +58,7 @@ struct assembly {
 	const struct manifest *manifest;
 	const struct lock *lock;
 	struct source_tree tree;
+	struct digest *file_digests; /* of its files; zero: not read */
 	struct assemble_part *parts;
 	struct plan_part *plan_parts; /* the same, as the planner sees them */
 	size_t part_count;

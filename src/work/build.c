@@ -27,22 +27,29 @@ static int run_layer(void *argument, struct error **err)
 	return result;
 }
 
-/* What the layer's base lacks is what the layer lacks. */
-static int open_base(struct build *build, size_t layer, struct error **err)
+/* What a layer's bases lack is what the layer lacks. Packages that two bases
+ * have in common may be packed together, whichever of the two named them. */
+static int open_layer_bases(struct build *build, size_t number,
+			    struct error **err)
 {
 	const struct assembly *assembly = build->assembly;
-	size_t first = assembly->plan.layers[layer].parts[0];
+	const struct plan_layer *layer = &assembly->plan.layers[number];
 
-	return runtime_open(
-		runtimes_get(build->runtimes, assembly->parts[first].base),
-		err);
+	for (size_t i = 0; i < layer->part_count; i++) {
+		const struct lock_base *base =
+			assembly->parts[layer->parts[i]].base;
+
+		if (runtime_open(runtimes_get(build->runtimes, base), err))
+			return -1;
+	}
+	return 0;
 }
 
 static void open_bases(struct build *build)
 {
 	for (size_t l = 0; l < build->assembly->plan.layer_count; l++)
 		if (build->needed[l])
-			open_base(build, l, &build->errors[l]);
+			open_layer_bases(build, l, &build->errors[l]);
 }
 
 static void make_layers(struct build *build, size_t needed)
@@ -164,14 +171,17 @@ int build_run(const struct assembly *assembly, struct store *store,
 		.known = mem_zalloc(layer_count, sizeof *result->known),
 	};
 	settle_images(&build);
-	result->made = find_needed(&build);
-	if (result->made) {
+	size_t needed = find_needed(&build);
+
+	if (needed) {
 		log_verbose("phase: bases");
 		open_bases(&build);
 		log_verbose("phase: downloads");
 		build_download(&build);
 		log_verbose("phase: layers");
-		make_layers(&build, result->made);
+		make_layers(&build, needed);
+		for (size_t l = 0; l < layer_count; l++)
+			result->made += build.needed[l] && result->known[l];
 	}
 	log_verbose("phase: images");
 	int status = build_write_images(&build, err);

@@ -44,7 +44,7 @@ struct build_result {
 	/* Per layer of the plan; known where it was needed. */
 	struct layer_result *layers;
 	bool *known;
-	size_t made; /* layers that were not in the store */
+	size_t made; /* layers that were not in the store and now are */
 };
 
 /* -1 only where nothing could be done; failures of images are in the result.

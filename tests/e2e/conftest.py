@@ -20,6 +20,7 @@ import pytest
 from simple_index import SimpleIndex
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+HELLO = ROOT / "examples" / "hello"
 BUILD = pathlib.Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build"))
 
 
@@ -90,6 +91,36 @@ def fleet(slipway, store, tmp_path):
         return made
 
     return make
+
+
+class Hello(Fleet):
+    """examples/hello, locked and built. Tests share it and leave it as it
+    is; each build of their own is one of a copy or in another store."""
+
+    def __init__(self, program, path, store):
+        super().__init__(program, path, store)
+        shutil.copytree(HELLO, path)
+        (path / "fleet.lock.json").unlink(missing_ok=True)
+        self.ok("lock")
+        [self.image] = self.json("build")["images"]
+
+    def seed(self, store):
+        """Makes a store that has the downloads and nothing else."""
+        Fleet(self.program, self.path, store).ok("du")
+        shutil.copytree(self.store / "files", store / "files",
+                        dirs_exist_ok=True)
+        return store
+
+    def copy(self, path, store):
+        """The same fleet at another path, with its lock."""
+        shutil.copytree(self.path, path)
+        return Fleet(self.program, path, store)
+
+
+@pytest.fixture(scope="session")
+def hello(slipway, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hello")
+    return Hello(slipway, folder / "fleet", folder / "store")
 
 
 def tool(name):

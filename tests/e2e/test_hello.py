@@ -1,23 +1,13 @@
 """The smallest fleet, from its manifest to a container that answers."""
 
 import json
-import pathlib
 import subprocess
+import tarfile
 import time
 
 import zmq
 
-from conftest import free_port
-
-HELLO = pathlib.Path(__file__).resolve().parents[2] / "examples" / "hello"
-
-
-def built(fleet):
-    made = fleet(HELLO)
-    made.ok("lock")
-    [image] = made.json("build")["images"]
-    return made, image
-
+from conftest import HELLO, free_port
 
 def ask(port, request):
     with zmq.Context() as context, context.socket(zmq.REQ) as peer:
@@ -28,13 +18,12 @@ def ask(port, request):
         return peer.recv_json()
 
 
-def test_container_answers_and_is_healthy(fleet, skopeo, docker):
-    made, image = built(fleet)
+def test_container_answers_and_is_healthy(hello, skopeo, docker):
     port = free_port()
     name = f"slipway-test-hello:{port}"
     docker.remove_after(name)
     subprocess.run([skopeo, "copy", "-q",
-                    f"oci:{made.store}:{image['reference']}",
+                    f"oci:{hello.store}:{hello.image['reference']}",
                     f"docker-daemon:{name}"], check=True)
     container = docker.start("-p", f"127.0.0.1:{port}:5555",
                              "--health-interval", "1s", name)
@@ -52,52 +41,132 @@ def test_container_answers_and_is_healthy(fleet, skopeo, docker):
     assert state["State"]["ExitCode"] == 0
 
 
-def test_second_build_finds_everything(fleet):
-    made, first = built(fleet)
-    assert first["state"] == "built"
-    [second] = made.json("build", "--offline")["images"]
+def test_second_build_finds_everything(hello):
+    assert hello.image["state"] == "built"
+    [second] = hello.json("build", "--offline")["images"]
     assert second["state"] == "cached"
-    assert second["digest"] == first["digest"]
-    made.ok("verify")
+    assert second["digest"] == hello.image["digest"]
+    hello.ok("verify")
 
 
-def test_plan_agrees_with_the_image(fleet, skopeo):
-    made, image = built(fleet)
-    plan = made.json("plan")
+def test_plan_agrees_with_the_image(hello, skopeo):
+    plan = hello.json("plan")
     manifest = json.loads(subprocess.run(
         [skopeo, "inspect", "--raw",
-         f"oci:{made.store}:{image['reference']}"],
+         f"oci:{hello.store}:{hello.image['reference']}"],
         check=True, capture_output=True).stdout)
     digests = [layer["digest"] for layer in manifest["layers"]]
     [planned] = plan["images"]
-    assert planned["digest"] == image["digest"]
+    assert planned["digest"] == hello.image["digest"]
     layers = {layer["id"]: layer for layer in plan["layers"]}
     assert [layers[i]["digest"] for i in planned["layers"]] == digests
     assert plan["totals"]["tree_bytes"] == sum(
         layer["bytes"] for layer in plan["layers"])
 
 
-def test_entrypoint_that_is_missing_stops_that_service_only(fleet):
-    made = fleet(HELLO)
-    manifest = made.path / "fleet.yaml"
-    manifest.write_text(manifest.read_text() + """
+# Services that differ from Echo in `run` and `data` alone need no other lock
+# than one that names them.
+LOST = """
   Lost:
     machines: desk
     family: core
     run: echo/lost.py
-""")
+  Lost2: {machines: desk, family: core, run: echo/service.py, data: [no.txt]}
+"""
+
+
+def add_services(fleet, text):
+    manifest = fleet.path / "fleet.yaml"
+    lines = len(manifest.read_text().splitlines())
+    manifest.write_text(manifest.read_text() + text)
+    return lines
+
+
+def states(result):
+    return {image["service"]: image["state"]
+            for image in json.loads(result.stdout)["images"]}
+
+
+def test_missing_files_stop_their_service_only(hello, tmp_path):
+    made = hello.copy(tmp_path / "fleet", hello.store)
+    lines = add_services(made, LOST)
     made.ok("lock")
     result = made.run("build", "--json")
     assert result.returncode == 1
-    states = {image["service"]: image["state"]
-              for image in json.loads(result.stdout)["images"]}
-    assert states == {"Echo": "built", "Lost": "failed"}
-    assert "fleet.yaml:32:10: the entrypoint 'echo/lost.py' does not exist" \
-        in result.stderr
+    assert states(result) == {"Echo": "cached", "Lost": "failed",
+                              "Lost2": "failed"}
+    assert (f"fleet.yaml:{lines + 5}:10: the entrypoint 'echo/lost.py' does "
+            "not exist below the source root") in result.stderr
+    column = LOST.splitlines()[-1].index("no.txt") + 1
+    assert (f"fleet.yaml:{lines + 6}:{column}: the data 'no.txt' does not "
+            "exist below the source root") in result.stderr
+
+
+def test_source_layer_has_what_the_service_names(hello, tmp_path):
+    """A folder whose name begins with another's is not that folder, and the
+    folder of a module is that of the script of the same name."""
+    made = hello.copy(tmp_path / "fleet", hello.store)
+    made.write({"echo2/other.py": "", "common_old/x.py": "",
+                "pack/mod.py": "", "pack/__init__.py": "",
+                "echo/greeting.yaml.orig": ""})
+    add_services(made, """
+  Module: {machines: desk, family: core, run: -m pack.mod}
+""")
+    made.ok("lock")
+    made.ok("build")
+    names = {service: source_files(made, service)
+             for service in ("Echo", "Module")}
+    assert names == {
+        "Echo": {"common/log.py", "echo/service.py", "echo/greeting.yaml",
+                 "echo/greeting.yaml.orig"},
+        "Module": {"common/log.py", "pack/__init__.py", "pack/mod.py"}}
+
+
+def source_files(made, service):
+    """Files below app/ of a service's topmost layer, without bytecode."""
+    plan = made.json("plan")
+    [image] = [i for i in plan["images"] if i["service"] == service]
+    [layer] = [x for x in plan["layers"] if x["id"] == image["layers"][-1]]
+    blob = made.store / "blobs" / layer["digest"].replace(":", "/")
+    with tarfile.open(blob) as archive:
+        return {member.name.removeprefix("app/")
+                for member in archive if member.isfile()
+                and not member.name.endswith(".pyc")}
+
+
+def test_one_cause_is_printed_once(hello, tmp_path):
+    """A base that cannot be had stops both images, with one message."""
+    made = hello.copy(tmp_path / "fleet", tmp_path / "store")
+    add_services(made, """
+  Second: {machines: desk, family: core, run: echo/service.py}
+""")
+    made.ok("lock")
+    made.store = tmp_path / "empty"
+    result = made.run("build", "--offline", "--json")
+    assert result.returncode == 3
+    assert set(states(result).values()) == {"failed"}
+    assert result.stderr.count("error: ") == 1
+    assert "Echo on desk, Second on desk: the base 'py311': " in result.stderr
+
+
+def test_settings_that_change_the_source_layer(hello, tmp_path):
+    """Each of these changes what lies in the layer, so its key too."""
+    made = hello.copy(tmp_path / "fleet", hello.store)
+    manifest = made.path / "fleet.yaml"
+    before = manifest.read_text()
+    digests = set()
+    for extra in ("", "    workdir: /srv\n", "    user: '123:456'\n",
+                  "    bytecode: none\n"):
+        manifest.write_text(before + extra)
+        made.ok("lock")
+        made.ok("build")
+        digests.add(made.json("plan")["layers"][-1]["digest"])
+    assert len(digests) == 4
 
 
 def test_build_without_lock_says_what_to_run(fleet):
-    result = fleet(HELLO).run("build")
+    result = fleet({"fleet.yaml": (HELLO / "fleet.yaml").read_text()}).run(
+        "build")
     assert result.returncode == 1
     assert "fleet.lock.json" in result.stderr
     assert "slipway lock" in result.stderr

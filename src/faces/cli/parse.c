@@ -63,29 +63,34 @@ static const struct cli_option *find(const struct cli_option *options,
 	return NULL;
 }
 
-static void consider_nearest(const struct cli_option *options, struct str name,
-			     const char **nearest, size_t *distance)
+const char *cli_nearest(const char *best, const char *candidate,
+			struct str word)
 {
-	for (; options && options->name; options++) {
-		size_t d = str_distance(str_from(options->name), name);
+	size_t near_enough = word.n < 4 ? 1 : word.n / 3 + 1;
+	size_t distance = str_distance(str_from(candidate), word);
 
-		if (d < *distance) {
-			*distance = d;
-			*nearest = options->name;
-		}
-	}
+	if (distance > near_enough ||
+	    (best && str_distance(str_from(best), word) <= distance))
+		return best;
+	return candidate;
 }
 
-static int unknown_option(const struct cli_verb *verb, struct str name,
-			  struct error **err)
+static const char *nearest_option(const struct cli_option *options,
+				  const char *best, struct str name)
 {
-	const char *nearest = NULL;
-	size_t distance = 4;
+	for (; options && options->name; options++)
+		best = cli_nearest(best, options->name, name);
+	return best;
+}
 
-	consider_nearest(verb->options, name, &nearest, &distance);
-	consider_nearest(cli_common_options, name, &nearest, &distance);
-	err_make(err, ERR_USAGE, "'slipway %s' has no option '" STR_FMT "'",
-		 verb->name, STR_ARG(name));
+static int unknown_option(const struct cli_verb *verb, const char *argument,
+			  struct str name, struct error **err)
+{
+	const char *nearest = nearest_option(verb->options, NULL, name);
+
+	nearest = nearest_option(cli_common_options, nearest, name);
+	err_make(err, ERR_USAGE, "'slipway %s' has no option '%s'", verb->name,
+		 argument);
 	if (nearest)
 		return err_hint(err, "did you mean '--%s'?", nearest);
 	return err_hint(err, "'slipway %s --help' lists them", verb->name);
@@ -129,7 +134,8 @@ static int parse_option(const struct cli_verb *verb, int argc, char **argv,
 			int *index, struct cli_options *options,
 			struct error **err)
 {
-	struct str name = str_from(argv[*index]);
+	const char *argument = argv[*index];
+	struct str name = str_from(argument);
 	const char *value = NULL;
 	char letter = 0;
 
@@ -150,7 +156,7 @@ static int parse_option(const struct cli_verb *verb, int argc, char **argv,
 	if (!option)
 		option = find(cli_common_options, name, letter);
 	if (!option)
-		return unknown_option(verb, name, err);
+		return unknown_option(verb, argument, name, err);
 	if (option->kind == CLI_FLAG && value)
 		return err_make(err, ERR_USAGE, "--%s takes no value",
 				option->name);

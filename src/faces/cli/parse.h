@@ -1,6 +1,7 @@
 /* Arguments to struct cli_options, by the tables of a verb. */
 #pragma once
 
+#include "base/str.h"
 #include "faces/cli.h"
 
 /* Options that every verb takes. */
@@ -20,3 +21,8 @@ int cli_parse_leading(int argc, char **argv, struct cli_options *options,
 /* "512MiB", "2G", "1000" to bytes; false for anything else. Decimal and binary
  * units both mean powers of 1024, as docker's --memory does. */
 bool cli_parse_size(const char *text, uint64_t *bytes);
+
+/* Whichever of best (NULL: none yet) and candidate is nearer to a mistyped
+ * word; a candidate that few would have meant does not count. */
+const char *cli_nearest(const char *best, const char *candidate,
+			struct str word);

@@ -1,6 +1,7 @@
 /* What of the source tree goes into an image, as tar entries. */
 #include "base/array.h"
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/fs.h"
 #include "parts/layer.h"
 #include "parts/source.h"
@@ -72,17 +73,26 @@ static int add_file(const struct source_layer_input *input,
 		    struct error **err)
 {
 	const struct source_file *file = &input->tree->files[entry->file];
+	const struct digest *digest = &input->digests[entry->file];
 	auto_buf struct buf source = BUF_EMPTY, bytecode = BUF_EMPTY;
 	struct buf *payload = &source;
 
 	if (source_read(input->tree, file, &source, err))
 		return -1;
+	struct digest now = digest_of(buf_str(&source));
+
+	if (!digest_eq(&now, digest)) {
+		err_make(err, ERR_FLEET,
+			 "'" STR_FMT "' changed while it was built",
+			 STR_ARG(file->path));
+		return err_hint(err, "run the build again");
+	}
 	if (entry->kind == ENTRY_BYTECODE) {
 		auto_free char *path =
 			path_printf("/app/" STR_FMT, STR_ARG(file->path));
 		int made =
 			input->compile(input->compile_context, buf_str(&source),
-				       NULL, str_from(path), &bytecode, err);
+				       digest, str_from(path), &bytecode, err);
 
 		if (made <= 0)
 			return made;

@@ -9,6 +9,8 @@
 #include "decisions/image.h"
 #include "work/build/build_private.h"
 
+#define YEAR_9999_END 253402300799 /* the last that RFC 3339 can say */
+
 /* SOURCE_DATE_EPOCH, or 0. Source: the specification of that name by the
  * Reproducible Builds project. */
 static int64_t source_date(void)
@@ -16,7 +18,7 @@ static int64_t source_date(void)
 	uint64_t seconds;
 
 	if (!str_to_u64(str_from(getenv("SOURCE_DATE_EPOCH")), &seconds) ||
-	    seconds > INT64_MAX)
+	    seconds > YEAR_9999_END)
 		return 0;
 	return (int64_t)seconds;
 }

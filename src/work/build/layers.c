@@ -169,6 +169,7 @@ static int add_source(struct build *build, const struct assemble_part *part,
 		.tree = &build->assembly->tree,
 		.files = part->files,
 		.file_count = part->file_count,
+		.digests = build->assembly->file_digests,
 		.write = write,
 		.write_count = settings->write.n,
 		.uid = settings->user.uid,
@@ -191,7 +192,7 @@ static int add_init(const struct assemble_part *part, struct layer *layer,
 	struct str programs[2];
 
 	assembly_init_programs(part->base, programs);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2 && programs[i].n; i++) {
 		struct tar_entry entry = {
 			.path = str_from(paths[i] + 1),
 			.type = TAR_FILE,
