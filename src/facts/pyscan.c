@@ -1,0 +1,70 @@
+#include "facts/pyscan.h"
+
+#include "facts/pyscan/scan.h"
+
+/* The arrays move into the arena. */
+#define FINISH(scan, list, count, type)                                        \
+	do {                                                                   \
+		(scan)->out->count = (scan)->list.n;                           \
+		(scan)->out->list =                                            \
+			arena_new_array((scan)->arena, type, (scan)->list.n);  \
+		if ((scan)->list.n)                                            \
+			memcpy((scan)->out->list, (scan)->list.p,              \
+			       (scan)->list.n * sizeof(type));                 \
+		array_release(&(scan)->list);                                  \
+	} while (0)
+
+static void finish(struct scan *scan)
+{
+	names_finish(scan);
+	FINISH(scan, imports, import_count, struct pyscan_import);
+	FINISH(scan, dynamics, dynamic_count, struct pyscan_dynamic);
+	FINISH(scan, paths, path_count, struct pyscan_path);
+	FINISH(scan, literals, literal_count, struct pyscan_literal);
+	array_release(&scan->bindings);
+	array_release(&scan->values);
+	array_release(&scan->tokens);
+}
+
+void pyscan(struct str source, unsigned minor, struct arena *arena,
+	    struct pyscan *out)
+{
+	struct scan scan;
+
+	*out = (struct pyscan){.coding = STR_EMPTY};
+	memset(&scan, 0, offsetof(struct scan, suites));
+	memset(&scan.top, 0, sizeof(scan) - offsetof(struct scan, top));
+	source = source_decode(source, arena, &out->coding);
+	scan.start = scan.p = scan.counted = source.p;
+	scan.end = source.p + source.n;
+	scan.line = 1;
+	scan.minor = minor;
+	scan.arena = arena;
+	scan.out = out;
+	scan.path_steps = 4 * source.n + 10000;
+	scan.top = scan.suites;
+	*scan.top = (struct suite){.scope = SCOPE_MODULE};
+	statements_read(&scan);
+	finish(&scan);
+}
+
+const char *pyscan_version(void)
+{
+	return "1";
+}
+
+const char *pyscan_level_text(enum pyscan_level level)
+{
+	static const char *const texts[] = {"hard", "guarded", "lazy",
+					    "typing"};
+
+	return texts[level];
+}
+
+const char *pyscan_what_text(enum pyscan_what what)
+{
+	static const char *const texts[] = {"import-call", "exec", "sys-path",
+					    "package-path"};
+
+	return texts[what];
+}

@@ -1,0 +1,543 @@
+/* skim: walks over code without cutting it into tokens. Stops only at bytes
+ * of certain classes; at each bracket it looks back whether a name stands
+ * there whose calls matter. */
+#include "base/buf.h"
+#include "facts/pyscan/scan.h"
+
+#define LETTER (IS_NAME | IS_LITERAL)
+
+const uint16_t scan_classes[256] = {
+	['\n'] = STOP_CODE | STOP_STRING,
+	['"'] = STOP_CODE | STOP_STRING,
+	['\''] = STOP_CODE | STOP_STRING,
+	['\\'] = STOP_CODE | STOP_STRING,
+	['#'] = STOP_CODE,
+	['('] = STOP_CODE,
+	['['] = STOP_CODE,
+	['{'] = STOP_CODE,
+	[')'] = STOP_CODE,
+	[']'] = STOP_CODE,
+	['}'] = STOP_CODE,
+	[';'] = STOP_SEMI,
+	[':'] = STOP_COLON,
+	['='] = STOP_EQUAL,
+	['!'] = STOP_BANG,
+	['.'] = IS_LITERAL | IS_SEPARATOR,
+	['/'] = IS_LITERAL | IS_SEPARATOR,
+	['-'] = IS_LITERAL,
+	['_'] = LETTER,
+	['0' ... '9'] = LETTER,
+	['A' ... 'Z'] = LETTER,
+	['a' ... 'z'] = LETTER,
+	[0x80 ... 0xff] = IS_NAME,
+};
+
+enum { LITERAL_MAX = 200 };
+
+const char *blanks_skip(const char *p, const char *end)
+{
+	for (;;) {
+		while (p < end && is_blank(*p))
+			p++;
+		if (end - p < 2 || *p != '\\' || p[1] != '\n')
+			return p;
+		p += 2;
+	}
+}
+
+/* Lines in n bytes; sixteen at a time, by the compilers' vector extension. */
+static size_t lines_in(const char *p, size_t n)
+{
+	typedef signed char lanes __attribute__((vector_size(16)));
+	size_t count = 0;
+
+	while (n >= 16) {
+		lanes sums = {0};
+		size_t rounds = n / 16 < 127 ? n / 16 : 127;
+
+		for (size_t i = 0; i < rounds; i++) {
+			lanes bytes;
+
+			memcpy(&bytes, p + 16 * i, 16);
+			sums -= (lanes)(bytes == '\n');
+		}
+		for (size_t i = 0; i < 16; i++)
+			count += (size_t)sums[i];
+		p += 16 * rounds;
+		n -= 16 * rounds;
+	}
+	for (size_t i = 0; i < n; i++)
+		count += p[i] == '\n';
+	return count;
+}
+
+uint32_t line_at(struct scan *scan, const char *at)
+{
+	if (at >= scan->counted)
+		scan->line += (uint32_t)lines_in(scan->counted,
+						 (size_t)(at - scan->counted));
+	else
+		scan->line -=
+			(uint32_t)lines_in(at, (size_t)(scan->counted - at));
+	scan->counted = at;
+	return scan->line;
+}
+
+uint32_t column_at(struct scan *scan, const char *at)
+{
+	const char *p = at;
+	uint32_t column = 0;
+
+	/* From where it is known, or the start of the line. */
+	while (p > scan->start && p != scan->measured && p[-1] != '\n')
+		if (((unsigned char)*--p & 0xc0) != 0x80)
+			column++;
+	column += p == scan->measured ? scan->column : 1;
+	scan->measured = at;
+	scan->column = column;
+	return column;
+}
+
+#define FOUR(a, b, c, d)                                                       \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 |            \
+	 (uint32_t)(d) << 24)
+
+/* Behind the byte before p that is no blank; NULL where that is a line end,
+ * so that what it belongs to lies on another line, or nothing. */
+static const char *blanks_back(const struct scan *scan, const char *p)
+{
+	while (p > scan->start && is_blank(p[-1]))
+		p--;
+	if (p == scan->start || p[-1] == '\n' || p[-1] == '\\')
+		return NULL;
+	return p;
+}
+
+/* Is the method whose name ends at p one of sys.path or of a __path__? True
+ * also where only a walk over tokens could tell. */
+static bool is_path_method(const struct scan *scan, const char *p)
+{
+	while (p > scan->start && class_of(p[-1]) & IS_NAME)
+		p--;
+	p = blanks_back(scan, p);
+	if (!p)
+		return true;
+	if (p[-1] != '.')
+		return false;
+	p = blanks_back(scan, p - 1);
+	if (!p)
+		return true;
+	if (p - scan->start < 4)
+		return false;
+	uint32_t tail = le32_at(p - 4);
+
+	return tail == FOUR('p', 'a', 't', 'h') ||
+	       tail == FOUR('t', 'h', '_', '_');
+}
+
+/* Does the name before p, the bracket of a call, make the call one to look
+ * at? Says yes too often, never too seldom. */
+static bool call_matters(const struct scan *scan, const char *p)
+{
+	p = blanks_back(scan, p);
+	if (!p)
+		return true;
+	if (!(class_of(p[-1]) & IS_NAME) || p - scan->start < 4)
+		return false;
+	uint32_t tail = le32_at(p - 4);
+
+	switch (tail) {
+	case FOUR('d', 'u', 'l', 'e'): /* import_module, run_module, ... */
+	case FOUR('r', 't', '_', '_'): /* __import__ */
+	case FOUR('e', 'x', 'e', 'c'):
+	case FOUR('e', 'v', 'a', 'l'):
+	case FOUR('p', 'a', 't', 'h'): /* run_path */
+	case FOUR('t', 'i', 'o', 'n'): /* spec_from_file_location */
+	case FOUR('a', 'd', 'e', 'r'): /* SourceFileLoader */
+	case FOUR('u', 'r', 'c', 'e'): /* load_source */
+	case FOUR('a', 'm', 'i', 'c'): /* load_dynamic */
+	case FOUR('i', 'l', 'e', 'd'): /* load_compiled */
+	case FOUR('k', 'a', 'g', 'e'): /* load_package */
+	case FOUR('e', 'd', 'i', 'r'): /* addsitedir */
+	case FOUR('b', 'a', 'l', 's'): /* globals */
+	case FOUR('c', 'a', 'l', 's'): /* locals */
+	case FOUR('v', 'a', 'r', 's'):
+		return true;
+	case FOUR('s', 'e', 'r', 't'): /* insert */
+	case FOUR('p', 'e', 'n', 'd'): /* append */
+	case FOUR('t', 'e', 'n', 'd'): /* extend */
+	case FOUR('m', 'o', 'v', 'e'): /* remove */
+	case FOUR('e', 'r', 's', 'e'): /* reverse */
+	case FOUR('l', 'e', 'a', 'r'): /* clear */
+	case FOUR('s', 'o', 'r', 't'):
+		return is_path_method(scan, p);
+	default:
+		return tail >> 8 == FOUR('p', 'o', 'p', 0) &&
+		       is_path_method(scan, p);
+	}
+}
+
+/* `sys.modules[__name__]`: what is done with it may bind any name. */
+static void subscript_note(struct scan *scan, const char *p)
+{
+	const char *name = p;
+
+	if (p == scan->start || p[-1] != 's')
+		return;
+	while (name > scan->start && class_of(name[-1]) & IS_NAME)
+		name--;
+	if (!str_eq(str_of(name, (size_t)(p - name)), STR("modules")))
+		return;
+	p = blanks_skip(p + 1, scan->end);
+	if (str_starts(str_of(p, (size_t)(scan->end - p)), STR("__name__")))
+		scan->out->has_dynamic_names = true;
+}
+
+/* The name before a walrus is bound. */
+static void walrus_note(struct scan *scan, const char *p)
+{
+	if (scan->top->scope != SCOPE_MODULE)
+		return;
+	while (p > scan->start && is_blank(p[-1]))
+		p--;
+	const char *name = p;
+
+	while (name > scan->start && class_of(name[-1]) & IS_NAME)
+		name--;
+	if (name < p)
+		name_bind(scan, str_of(name, (size_t)(p - name)), name);
+}
+
+struct prefix {
+	bool is_f, is_raw, is_bytes;
+};
+
+/* The letters before the quote, where they are a string's prefix. */
+static struct prefix prefix_of(const struct scan *scan, const char *quote)
+{
+	struct prefix prefix = {0};
+	const char *p = quote;
+
+	while (p > scan->start && class_of(p[-1]) & IS_NAME && quote - p < 3)
+		p--;
+	if (quote - p > 2)
+		return prefix;
+	for (; p < quote; p++) {
+		switch (*p | 0x20) {
+		case 'r':
+			prefix.is_raw = true;
+			break;
+		case 'b':
+			prefix.is_bytes = true;
+			break;
+		case 'f':
+		case 't':
+			prefix.is_f = true;
+			break;
+		case 'u':
+			break;
+		default:
+			return (struct prefix){0};
+		}
+	}
+	return prefix;
+}
+
+static bool is_triple(const char *p, const char *end)
+{
+	return end - p >= 3 && p[1] == *p && p[2] == *p;
+}
+
+/* Behind the closing quotes of a string without fields; p is behind the
+ * opening ones. The end of the line ends a string that has no closing one. */
+static const char *plain_end(const char *p, const char *end, char quote,
+			     bool triple)
+{
+	while (p < end) {
+		if (triple) {
+			const char *next = memchr(p, quote, (size_t)(end - p));
+			const char *back = next ? next : end;
+
+			while (back > p && back[-1] == '\\')
+				back--;
+			if (!next)
+				return end;
+			if ((next - back) % 2) {
+				p = next + 1;
+				continue;
+			}
+			if (is_triple(next, end))
+				return next + 3;
+			p = next + 1;
+			continue;
+		}
+		while (p < end && !(class_of(*p) & STOP_STRING))
+			p++;
+		if (p == end || *p == '\n')
+			return p;
+		if (*p == quote)
+			return p + 1;
+		p += *p == '\\' && end - p > 1 ? 2 : 1;
+	}
+	return end;
+}
+
+static const char *walk(struct scan *scan, const char *p, unsigned stops,
+			unsigned nest);
+
+/* Where a string with fields stands. */
+struct format {
+	struct scan *scan;
+	char quote;
+	bool triple, is_raw;
+	unsigned nest;
+	struct fields *fields;
+};
+
+static bool format_ends(const struct format *format, const char *p)
+{
+	return *p == format->quote &&
+	       (!format->triple || is_triple(p, format->scan->end));
+}
+
+/* Behind the field whose brace is before p: an expression, a conversion, a
+ * text that may hold fields. That one is walked here too, so that the depth
+ * of the brackets counts and no call goes deeper for it. */
+static const char *field_end(const struct format *format, const char *p)
+{
+	const char *end = format->scan->end;
+	size_t depth = 1; /* fields that are open */
+	bool in_text = false;
+
+	while (p < end && depth) {
+		if (!in_text) {
+			const char *expression = p;
+
+			p = walk(format->scan, p, STOP_COLON | STOP_BANG,
+				 format->nest + 1);
+			if (format->fields)
+				array_push(&format->fields->list,
+					   str_of(expression,
+						  (size_t)(p - expression)));
+			while (p < end && *p != ':' && *p != '}')
+				p++;
+			in_text = true;
+			p += p < end && *p == ':';
+		} else if (*p == '}') {
+			depth--;
+			p++;
+		} else if (*p == '{') {
+			depth++;
+			in_text = false;
+			p++;
+		} else if (format_ends(format, p)) {
+			return p;
+		} else {
+			p += *p == '\\' && end - p > 1 && p[1] != '{' &&
+					     p[1] != '}'
+				     ? 2
+				     : 1;
+		}
+	}
+	return p;
+}
+
+/* Behind the backslash at p and what it makes literal. */
+static const char *escape_end(const struct format *format, const char *p)
+{
+	const char *end = format->scan->end;
+
+	if (end - p < 2)
+		return end;
+	if (p[1] == '{' || p[1] == '}')
+		return p + 1;
+	if (!format->is_raw && p[1] == 'N' && end - p > 2 && p[2] == '{') {
+		while (p < end && *p != '}' && *p != '\n')
+			p++;
+		return p;
+	}
+	return p + 2;
+}
+
+/* As plain_end, of a string with fields. */
+static const char *format_end(const struct format *format, const char *p)
+{
+	const char *end = format->scan->end;
+
+	while (p < end) {
+		if (format_ends(format, p))
+			return p + (format->triple ? 3 : 1);
+		switch (*p) {
+		case '\\':
+			p = escape_end(format, p);
+			break;
+		case '{':
+			if (end - p > 1 && p[1] == '{')
+				p += 2;
+			else
+				p = field_end(format, p + 1);
+			break;
+		case '\n':
+			if (!format->triple)
+				return p;
+			p++;
+			break;
+		default:
+			p++;
+		}
+	}
+	return end;
+}
+
+const char *string_skip(struct scan *scan, const char *quote, unsigned nest,
+			bool *is_f, struct fields *fields)
+{
+	const char *end = scan->end;
+	struct prefix prefix = prefix_of(scan, quote);
+	bool triple = is_triple(quote, end);
+	const char *p = quote + (triple ? 3 : 1);
+
+	if (is_f)
+		*is_f = prefix.is_f;
+	if (!triple && p < end && *p == *quote)
+		return p + 1;
+	if (prefix.is_f && nest < MAX_NEST) {
+		struct format format = {scan,	       *quote, triple,
+					prefix.is_raw, nest,   fields};
+
+		return format_end(&format, p);
+	}
+	return plain_end(p, end, *quote, triple);
+}
+
+/* The same in the walk over code, where literals are remembered. */
+static const char *string_walk(struct scan *scan, const char *quote)
+{
+	const char *end = scan->end;
+	bool triple = is_triple(quote, end);
+	const char *p = quote + (triple ? 3 : 1), *text = p;
+	unsigned seen = 0;
+
+	while (p < end && class_of(*p) & IS_LITERAL)
+		seen |= class_of(*p++);
+	if (seen & IS_SEPARATOR && p - text <= LITERAL_MAX && p < end &&
+	    *p == *quote && (!triple || is_triple(p, end))) {
+		struct prefix prefix = prefix_of(scan, quote);
+
+		if (!prefix.is_f && !prefix.is_bytes)
+			array_push(&scan->literals,
+				   (struct pyscan_literal){
+					   str_of(text, (size_t)(p - text)),
+					   line_at(scan, quote)});
+	}
+	return string_skip(scan, quote, 0, NULL, NULL);
+}
+
+/* Remembers the equals signs of an assignment at depth 0, not those of a
+ * comparison or of a lambda's parameters. Behind it. */
+static const char *equal_note(struct scan *scan, const char *from,
+			      const char *p)
+{
+	if (scan->end - p > 1 && p[1] == '=')
+		return p + 2;
+	if (scan->equals_end || p == from || strchr("+-*/%&|^@<>!:=", p[-1]))
+		return p + 1;
+	const char *last = scan->last_equal ? scan->last_equal : from;
+	struct str between = str_of(last, (size_t)(p - last));
+
+	scan->equals_end = str_find_str(between, STR("lambda")) >= 0;
+	if (scan->equals_end)
+		return p + 1;
+	if (!scan->first_equal)
+		scan->first_equal = p;
+	scan->last_equal = p;
+	return p + 1;
+}
+
+/* In the field of an f-string (nest above 0) line ends do not count, and the
+ * closing brace stops. */
+static const char *walk(struct scan *scan, const char *p, unsigned stops,
+			unsigned nest)
+{
+	const char *from = p, *end = scan->end;
+	unsigned depth = 0, wanted = stops | STOP_CODE | STOP_COLON;
+
+	for (;;) {
+		while (p < end && !(class_of(*p) & wanted))
+			p++;
+		if (p == end)
+			return end;
+		switch (*p) {
+		case '\n':
+			if (!depth && !nest)
+				return p;
+			p++;
+			break;
+		case '#':
+			p = memchr(p, '\n', (size_t)(end - p));
+			if (!p)
+				return end;
+			break;
+		case '\\':
+			p += end - p > 1 ? 2 : 1;
+			break;
+		case '"':
+		case '\'':
+			p = nest ? string_skip(scan, p, nest, NULL, NULL)
+				 : string_walk(scan, p);
+			break;
+		case '(':
+			scan->calls = scan->calls || scan->any_call ||
+				      call_matters(scan, p);
+			depth++;
+			p++;
+			break;
+		case '[':
+			subscript_note(scan, p);
+			depth++;
+			p++;
+			break;
+		case '{':
+			depth++;
+			p++;
+			break;
+		case ')':
+		case ']':
+		case '}':
+			if (!depth && nest && *p == '}')
+				return p;
+			depth -= depth > 0;
+			p++;
+			break;
+		case ':':
+			if (!depth && nest)
+				return p;
+			if (end - p > 1 && p[1] == '=') {
+				walrus_note(scan, p);
+				p += 2;
+				break;
+			}
+			if (!depth && stops & STOP_COLON)
+				return p;
+			p++;
+			break;
+		case '!':
+			if (!depth && nest && end - p > 1 && p[1] != '=')
+				return p;
+			p++;
+			break;
+		case '=':
+			p = depth ? p + 1 : equal_note(scan, from, p);
+			break;
+		default: /* ; */
+			if (!depth && !nest)
+				return p;
+			p++;
+		}
+	}
+}
+
+const char *skim(struct scan *scan, const char *p, unsigned stops)
+{
+	return walk(scan, p, stops, 0);
+}
