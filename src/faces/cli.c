@@ -13,7 +13,7 @@
 #include "faces/cli/verbs.h"
 
 static const struct cli_verb *const verbs[] = {
-	&verb_lock,   &verb_plan, &verb_build,
+	&verb_check,  &verb_lock, &verb_plan,	&verb_build,
 	&verb_verify, &verb_du,	  &verb_schema,
 };
 

@@ -50,6 +50,11 @@ int source_tree_open(struct source_tree *tree, struct arena *arena,
 		     const char *root, const struct str *exclude,
 		     size_t exclude_count, struct error **err);
 void source_tree_close(struct source_tree *tree);
+#define auto_source_tree __attribute__((cleanup(source_tree_close)))
+#define SOURCE_TREE_EMPTY                                                      \
+	{                                                                      \
+		.root_fd = -1                                                  \
+	}
 
 /* The file with exactly this path, or NULL. */
 const struct source_file *source_tree_find(const struct source_tree *tree,

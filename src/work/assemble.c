@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/map.h"
 #include "parts/wheel.h"
+#include "work/check.h"
 #include "work/runtime.h"
 
 /* Bytes of a part as far as the lock tells. */
@@ -191,101 +192,6 @@ static size_t add_wheel_part(struct assembler *assembler,
 	return part_number(assembler, id, &part, &plan_part);
 }
 
-static bool lies_below(struct str path, struct str folder)
-{
-	return str_eq(folder, STR(".")) || str_eq(path, folder) ||
-	       (path.n > folder.n && str_starts(path, folder) &&
-		path.p[folder.n] == '/');
-}
-
-/* Marks the file or folder of the tree; false where there is none. */
-static bool choose_below(const struct source_tree *tree, struct str folder,
-			 bool *chosen)
-{
-	bool whole = str_eq(folder, STR("."));
-	size_t first = whole ? 0 : source_tree_below(tree, folder), k = first;
-
-	for (; k < tree->n && lies_below(tree->files[k].path, folder); k++)
-		chosen[k] = true;
-	return k > first;
-}
-
-/* The file of the tree that `-m module` runs, or NULL where the module is not
- * the fleet's own. Source: Python's documentation of "-m": the module itself,
- * or the __main__ of a package. */
-static const struct source_file *module_file(const struct assembly *assembly,
-					     struct str module)
-{
-	static const char *const endings[] = {".py", "/__main__.py"};
-	const struct manifest_texts *roots =
-		&assembly->manifest->source.pythonpath;
-
-	for (size_t i = 0; i < roots->n; i++)
-		for (size_t e = 0; e < 2; e++) {
-			struct str root = roots->p[i].s;
-			auto_buf struct buf path = BUF_EMPTY;
-
-			if (!str_eq(root, STR(".")))
-				buf_printf(&path, STR_FMT "/", STR_ARG(root));
-			for (size_t k = 0; k < module.n; k++)
-				buf_append_byte(&path, module.p[k] == '.'
-							       ? '/'
-							       : module.p[k]);
-			buf_append_text(&path, endings[e]);
-			const struct source_file *file = source_tree_find(
-				&assembly->tree, buf_str(&path));
-
-			if (file)
-				return file;
-		}
-	return NULL;
-}
-
-/* The folder of a script or module; the file itself where that is the root. */
-static struct str folder_of(struct str path)
-{
-	ptrdiff_t slash = str_rfind(path, '/');
-
-	return slash > 0 ? str_slice(path, 0, (size_t)slash) : path;
-}
-
-static int lacks(const struct assembly *assembly, const char *what,
-		 const struct manifest_text *path, struct error **err)
-{
-	return err_make(err, ERR_FLEET,
-			"%s:%u:%u: the %s '%s' does not exist below the "
-			"source root '%s'",
-			assembly->manifest->path, path->at.line,
-			path->at.column, what, path->s.p, assembly->tree.root);
-}
-
-/* Marks the files that an instance needs: its entrypoint's folder, the shared
- * folders and its data. */
-static int choose_files(const struct assembly *assembly,
-			const struct manifest_instance *instance, bool *chosen,
-			struct error **err)
-{
-	const struct source_tree *tree = &assembly->tree;
-	const struct manifest_texts *shared =
-		&assembly->manifest->source.shared;
-	const struct manifest_texts *data = &instance->settings.data;
-	const struct manifest_run *run = &instance->settings.run;
-	const struct source_file *entry =
-		run->is_module ? module_file(assembly, run->entry.s)
-			       : source_tree_find(tree, run->entry.s);
-
-	if (!entry && !run->is_module)
-		return lacks(assembly, "entrypoint", &run->entry, err);
-	if (entry)
-		choose_below(tree, folder_of(entry->path), chosen);
-	for (size_t i = 0; i < shared->n; i++)
-		choose_below(tree, shared->p[i].s, chosen);
-	for (size_t i = 0; i < data->n; i++)
-		if (!choose_below(tree, data->p[i].s, chosen))
-			return lacks(assembly, "data", &data->p[i], err);
-	return 0;
-}
-
 /* Digest of a file's content. Services share files: each is read once. */
 static const struct digest *file_digest(struct assembly *assembly,
 					size_t number, struct error **err)
@@ -295,7 +201,7 @@ static const struct digest *file_digest(struct assembly *assembly,
 
 	if (!digest_is_zero(digest))
 		return digest;
-	if (source_read(&assembly->tree, &assembly->tree.files[number],
+	if (source_read(assembly->tree, &assembly->tree->files[number],
 			&content, err))
 		return NULL;
 	*digest = digest_of(buf_str(&content));
@@ -308,7 +214,7 @@ static int add_files_to_key(struct assembly *assembly, const size_t *files,
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct source_file *file =
-			&assembly->tree.files[files[i]];
+			&assembly->tree->files[files[i]];
 		const struct digest *digest =
 			file_digest(assembly, files[i], err);
 
@@ -340,28 +246,17 @@ static int add_source_part(struct assembler *assembler,
 			   const struct assemble_image *image, size_t *number,
 			   struct error **err)
 {
-	struct assembly *assembly = assembler->assembly;
-	struct arena *arena = &assembly->arena;
-	const struct source_tree *tree = &assembly->tree;
+	struct arena *arena = &assembler->assembly->arena;
+	const struct source_tree *tree = assembler->assembly->tree;
 	const struct manifest_settings *settings = &image->instance->settings;
-	auto_free bool *chosen = mem_zalloc(tree->n, sizeof *chosen);
 	auto_buf struct buf key = BUF_EMPTY;
-	size_t n = 0;
+	const size_t *files = image->checked->files;
+	size_t n = image->checked->file_count;
 
-	if (choose_files(assembly, image->instance, chosen, err))
-		return -1;
-	for (size_t i = 0; i < tree->n; i++)
-		n += chosen[i];
-	size_t *files = arena_new_array(arena, size_t, n);
-
-	n = 0;
-	for (size_t i = 0; i < tree->n; i++)
-		if (chosen[i])
-			files[n++] = i;
 	key_add(&key, STR("source"));
 	key_add(&key, python_id(assembler, image->base));
 	add_settings_to_key(settings, &key);
-	if (add_files_to_key(assembly, files, n, &key, err))
+	if (add_files_to_key(assembler->assembly, files, n, &key, err))
 		return -1;
 	struct assemble_part part = {
 		.kind = ASSEMBLE_SOURCE,
@@ -504,32 +399,34 @@ static void make_plan(struct assembly *assembly)
 		  &options);
 }
 
-static int open_tree(struct assembly *assembly, struct error **err)
+/* The first error that check has for an instance, as an error. */
+static int check_error(const struct check_instance *checked, struct error **err)
 {
-	const struct manifest *manifest = assembly->manifest;
-	const struct manifest_texts *exclude = &manifest->source.exclude;
-	struct str *globs =
-		arena_new_array(&assembly->arena, struct str, exclude->n);
-	const char *slash = strrchr(manifest->path, '/');
-	auto_free char *folder = str_dup(
-		slash ? str_of(manifest->path, (size_t)(slash - manifest->path))
-		      : STR("."));
-	const char *base = *folder ? folder : "/";
-	struct str below = manifest->source.root.s;
-	auto_free char *root = str_eq(below, STR("."))
-				       ? mem_strdup(base)
-				       : path_join(base, below.p);
+	const struct diagnostics *said = &checked->verdict.diagnostics;
 
-	for (size_t i = 0; i < exclude->n; i++)
-		globs[i] = exclude->p[i].s;
-	return source_tree_open(&assembly->tree, &assembly->arena, root, globs,
-				exclude->n, err);
+	for (size_t i = 0; i < said->n; i++) {
+		const struct diagnostic *first = &said->p[i];
+
+		if (first->level != DIAGNOSTIC_ERROR)
+			continue;
+		if (first->file.n)
+			err_make(err, ERR_FLEET, STR_FMT ":%u:%u: " STR_FMT,
+				 STR_ARG(first->file), first->line,
+				 first->column, STR_ARG(first->message));
+		else
+			err_make(err, ERR_FLEET, STR_FMT,
+				 STR_ARG(first->message));
+		if (first->hint.n)
+			err_hint(err, STR_FMT, STR_ARG(first->hint));
+		return -1;
+	}
+	return 0;
 }
 
-int assembly_make(struct assembly *assembly, const struct manifest *manifest,
-		  const struct lock *lock, struct runtimes *runtimes,
-		  struct error **err)
+void assembly_make(struct assembly *assembly, const struct check *check,
+		   const struct lock *lock, struct runtimes *runtimes)
 {
+	const struct manifest *manifest = check->manifest;
 	struct assembler assembler = {.assembly = assembly};
 
 	*assembly = (struct assembly){
@@ -537,12 +434,10 @@ int assembly_make(struct assembly *assembly, const struct manifest *manifest,
 		.lock = lock,
 		.runtimes = runtimes,
 		.compression = compression_of(manifest),
-		.tree = {.root_fd = -1},
+		.tree = check->tree,
 	};
-	if (open_tree(assembly, err))
-		return -1;
 	assembly->file_digests = arena_new_array(
-		&assembly->arena, struct digest, assembly->tree.n);
+		&assembly->arena, struct digest, assembly->tree->n);
 	assembly->images = arena_new_array(
 		&assembly->arena, struct assemble_image, manifest->instances.n);
 	for (size_t i = 0; i < manifest->instances.n; i++) {
@@ -555,7 +450,9 @@ int assembly_make(struct assembly *assembly, const struct manifest *manifest,
 			&assembly->images[assembly->image_count++];
 
 		image->instance = instance;
-		add_image_parts(&assembler, image, &image->error);
+		image->checked = &check->instances[i];
+		if (check_error(image->checked, &image->error) == 0)
+			add_image_parts(&assembler, image, &image->error);
 	}
 	assembly->part_count = assembler.parts.n;
 	assembly->parts = arena_new_array(
@@ -570,14 +467,12 @@ int assembly_make(struct assembly *assembly, const struct manifest *manifest,
 	array_release(&assembler.plan_parts);
 	map_release(&assembler.numbers);
 	make_plan(assembly);
-	return 0;
 }
 
 void assembly_release(struct assembly *assembly)
 {
 	for (size_t i = 0; i < assembly->image_count; i++)
 		err_free(assembly->images[i].error);
-	source_tree_close(&assembly->tree);
 	arena_release(&assembly->arena);
 }
 

@@ -19,6 +19,8 @@
 #include "parts/layer.h"
 #include "parts/source.h"
 
+struct check;
+struct check_instance;
 struct error;
 struct runtimes;
 
@@ -46,6 +48,7 @@ struct assemble_part {
 /* One service on one machine. */
 struct assemble_image {
 	const struct manifest_instance *instance;
+	const struct check_instance *checked;
 	const struct lock_service *service; /* NULL with an error */
 	const struct lock_base *base;
 	size_t *parts; /* numbers, those of the base first */
@@ -57,8 +60,8 @@ struct assembly {
 	struct arena arena;
 	const struct manifest *manifest;
 	const struct lock *lock;
-	struct source_tree tree;
-	struct digest *file_digests; /* of its files; zero: not read */
+	const struct source_tree *tree; /* of the check */
+	struct digest *file_digests;	/* of its files; zero: not read */
 	struct assemble_part *parts;
 	struct plan_part *plan_parts; /* the same, as the planner sees them */
 	size_t part_count;
@@ -72,15 +75,13 @@ struct assembly {
 	enum layer_compression compression;
 };
 
-/* Reads the source tree below the manifest's folder and assembles every
- * instance of the fleet: the plan is always that of the whole fleet, so that
- * building one service gives the layers that building all gives. Skipped ones
- * have no image. An instance that cannot be made has its error; -1 only where
- * nothing can be (no source tree). manifest, lock and
+/* Assembles every instance of the fleet from what check found of it: the plan
+ * is always that of the whole fleet, so that building one service gives the
+ * layers that building all gives. Skipped ones have no image. An instance that
+ * cannot be made has its error, be it of check or its own. check, lock and
  * runtimes must outlive it. */
-int assembly_make(struct assembly *assembly, const struct manifest *manifest,
-		  const struct lock *lock, struct runtimes *runtimes,
-		  struct error **err);
+void assembly_make(struct assembly *assembly, const struct check *check,
+		   const struct lock *lock, struct runtimes *runtimes);
 void assembly_release(struct assembly *assembly);
 #define auto_assembly __attribute__((cleanup(assembly_release)))
 

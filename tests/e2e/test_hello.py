@@ -71,7 +71,7 @@ LOST = """
     machines: desk
     family: core
     run: echo/lost.py
-  Lost2: {machines: desk, family: core, run: echo/service.py, data: [no.txt]}
+  Lost2: {machines: desk, family: core, run: echo/service.py, extra: [orjson, pyzmq, pyyaml], data: [no.txt]}
 """
 
 
@@ -90,16 +90,16 @@ def states(result):
 def test_missing_files_stop_their_service_only(hello, tmp_path):
     made = hello.copy(tmp_path / "fleet", hello.store)
     lines = add_services(made, LOST)
-    made.ok("lock")
+    assert made.run("lock").returncode == 1
     result = made.run("build", "--json")
     assert result.returncode == 1
     assert states(result) == {"Echo": "cached", "Lost": "failed",
                               "Lost2": "failed"}
-    assert (f"fleet.yaml:{lines + 5}:10: the entrypoint 'echo/lost.py' does "
-            "not exist below the source root") in result.stderr
+    assert (f"fleet.yaml:{lines + 5}:10: the entrypoint 'echo/lost.py' is "
+            "not there") in result.stderr
     column = LOST.splitlines()[-1].index("no.txt") + 1
-    assert (f"fleet.yaml:{lines + 6}:{column}: the data 'no.txt' does not "
-            "exist below the source root") in result.stderr
+    assert (f"fleet.yaml:{lines + 6}:{column}: data names 'no.txt', and the "
+            "source tree has no such file") in result.stderr
 
 
 def test_source_layer_has_what_the_service_names(hello, tmp_path):
@@ -117,9 +117,8 @@ def test_source_layer_has_what_the_service_names(hello, tmp_path):
     names = {service: source_files(made, service)
              for service in ("Echo", "Module")}
     assert names == {
-        "Echo": {"common/log.py", "echo/service.py", "echo/greeting.yaml",
-                 "echo/greeting.yaml.orig"},
-        "Module": {"common/log.py", "pack/__init__.py", "pack/mod.py"}}
+        "Echo": {"common/log.py", "echo/service.py", "echo/greeting.yaml"},
+        "Module": {"pack/__init__.py", "pack/mod.py"}}
 
 
 def source_files(made, service):
@@ -138,7 +137,8 @@ def test_one_cause_is_printed_once(hello, tmp_path):
     """A base that cannot be had stops both images, with one message."""
     made = hello.copy(tmp_path / "fleet", tmp_path / "store")
     add_services(made, """
-  Second: {machines: desk, family: core, run: echo/service.py}
+  Second: {machines: desk, family: core, run: echo/service.py,
+           extra: [pyzmq, orjson, PyYAML]}
 """)
     made.ok("lock")
     made.store = tmp_path / "empty"

@@ -10,6 +10,7 @@
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/build.h"
+#include "work/check.h"
 
 enum { MAX_NAMES = 5 }; /* of images that one error stops */
 
@@ -172,7 +173,9 @@ static bool *wanted_images(const struct assembly *assembly, const bool *chosen)
 static int run(const struct cli_options *options, struct error **err)
 {
 	auto_workspace struct workspace workspace = {0};
-	auto_assembly struct assembly assembly = {.tree = {.root_fd = -1}};
+	auto_source_tree struct source_tree tree = SOURCE_TREE_EMPTY;
+	auto_check struct check check = {0};
+	auto_assembly struct assembly assembly = {0};
 	auto_build_result struct build_result result = {0};
 
 	if (workspace_open(&workspace, options,
@@ -182,9 +185,9 @@ static int run(const struct cli_options *options, struct error **err)
 		return -1;
 	auto_free bool *chosen = workspace_select(&workspace, err);
 
-	if (!chosen || assembly_make(&assembly, workspace.manifest,
-				     workspace.lock, workspace.runtimes, err))
+	if (!chosen || workspace_check(&workspace, &tree, &check, err))
 		return -1;
+	assembly_make(&assembly, &check, workspace.lock, workspace.runtimes);
 	auto_free bool *wanted = wanted_images(&assembly, chosen);
 	struct build_options build = {
 		.jobs = options->jobs,

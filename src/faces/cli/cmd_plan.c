@@ -8,6 +8,7 @@
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/build.h"
+#include "work/check.h"
 
 /* A plan with what the store knows of its layers. */
 struct view {
@@ -96,6 +97,31 @@ static json_t *digest_value(bool known, const struct digest *digest)
 	return known ? json_string(digest_text(digest).p) : json_null();
 }
 
+/* Names a node of the tree by what it and the nodes below it hold: the same
+ * layer may stand on several others. */
+static struct digest node_key(const struct view *view, size_t l)
+{
+	ptrdiff_t parent = view->assembly->plan.layers[l].parent;
+	struct digest key = assembly_layer_key(view->assembly, l);
+	auto_buf struct buf both = BUF_EMPTY;
+
+	if (parent < 0)
+		return key;
+	struct digest below = node_key(view, (size_t)parent);
+
+	key_add(&both, str_from(digest_text(&below).p));
+	key_add(&both, str_from(digest_text(&key).p));
+	return digest_of(buf_str(&both));
+}
+
+static json_t *layer_id(const struct view *view, size_t l)
+{
+	struct digest key = node_key(view, l);
+	struct digest_text text = digest_text(&key);
+
+	return json_stringn(digest_hex(&text), 16);
+}
+
 static json_t *layer_json(const struct view *view, size_t l)
 {
 	const struct assembly *assembly = view->assembly;
@@ -114,10 +140,11 @@ static json_t *layer_json(const struct view *view, size_t l)
 				services,
 				json_new_str(planned_instance(view, i)
 						     ->service->name.s));
-	json_object_set_new(entry, "id", json_integer((json_int_t)l));
+	json_object_set_new(entry, "id", layer_id(view, l));
 	json_object_set_new(entry, "parent",
-			    layer->parent < 0 ? json_null()
-					      : json_integer(layer->parent));
+			    layer->parent < 0
+				    ? json_null()
+				    : layer_id(view, (size_t)layer->parent));
 	json_object_set_new(entry, "parts", parts);
 	json_object_set_new(entry, "bytes",
 			    json_integer((json_int_t)result->bytes));
@@ -149,8 +176,7 @@ static json_t *image_json(const struct view *view, size_t planned)
 	size_t n = plan_path(&assembly->plan, planned, path);
 
 	for (size_t i = 0; i < n; i++) {
-		json_array_append_new(layers,
-				      json_integer((json_int_t)path[i]));
+		json_array_append_new(layers, layer_id(view, path[i]));
 		bytes += view->layers[path[i]].compressed_bytes;
 	}
 	json_object_set_new(entry, "service",
@@ -240,16 +266,18 @@ static void print_text(const struct view *view)
 static int run(const struct cli_options *options, struct error **err)
 {
 	auto_workspace struct workspace workspace = {0};
-	auto_assembly struct assembly assembly = {.tree = {.root_fd = -1}};
+	auto_source_tree struct source_tree tree = SOURCE_TREE_EMPTY;
+	auto_check struct check check = {0};
+	auto_assembly struct assembly assembly = {0};
 	auto_view struct view view = {.assembly = &assembly};
 
 	if (workspace_open(&workspace, options,
 			   WORKSPACE_MANIFEST | WORKSPACE_LOCK |
-				   WORKSPACE_STORE,
+				   WORKSPACE_STORE | WORKSPACE_NETWORK,
 			   err) ||
-	    assembly_make(&assembly, workspace.manifest, workspace.lock,
-			  workspace.runtimes, err))
+	    workspace_check(&workspace, &tree, &check, err))
 		return -1;
+	assembly_make(&assembly, &check, workspace.lock, workspace.runtimes);
 	look_up(&view, workspace.store);
 	if (options->json)
 		print_json(&view);

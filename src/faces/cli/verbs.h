@@ -4,6 +4,7 @@
 #include "faces/cli.h"
 
 extern const struct cli_verb verb_build;
+extern const struct cli_verb verb_check;
 extern const struct cli_verb verb_du;
 extern const struct cli_verb verb_lock;
 extern const struct cli_verb verb_plan;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "codec/json.h"
+#include "work/check.h"
 
 /* Packages that a track binds to one index. */
 static int open_index(struct workspace *workspace, struct error **err)
@@ -67,7 +68,8 @@ int workspace_open(struct workspace *workspace,
 	if ((needs & WORKSPACE_MANIFEST) &&
 	    manifest_load(workspace->manifest_path, &workspace->manifest, err))
 		return -1;
-	if ((needs & WORKSPACE_LOCK) &&
+	if (((needs & WORKSPACE_LOCK) || ((needs & WORKSPACE_LOCK_IF_THERE) &&
+					  fs_exists(workspace->lock_path))) &&
 	    lock_read(workspace->lock_path, &workspace->lock, err))
 		return -1;
 	if ((needs & WORKSPACE_STORE) &&
@@ -91,6 +93,7 @@ void workspace_close(struct workspace *workspace)
 	store_close(workspace->store);
 	lock_free(workspace->lock);
 	manifest_free(workspace->manifest);
+	arena_release(&workspace->arena);
 	free(workspace->lock_path);
 	free(workspace->manifest_path);
 }
@@ -111,6 +114,39 @@ bool *workspace_select(const struct workspace *workspace, struct error **err)
 			if (manifest->instances.p[k] == selection.p[i])
 				chosen[k] = true;
 	return chosen;
+}
+
+static int open_tree(struct workspace *workspace, struct source_tree *tree,
+		     struct error **err)
+{
+	const struct manifest *manifest = workspace->manifest;
+	const struct manifest_texts *exclude = &manifest->source.exclude;
+	struct str *globs =
+		arena_new_array(&workspace->arena, struct str, exclude->n);
+	auto_free char *root = path_join(workspace->options->folder,
+					 manifest->source.root.s.p);
+
+	for (size_t i = 0; i < exclude->n; i++)
+		globs[i] = exclude->p[i].s;
+	return source_tree_open(tree, &workspace->arena, root, globs,
+				exclude->n, err);
+}
+
+int workspace_check(struct workspace *workspace, struct source_tree *tree,
+		    struct check *check, struct error **err)
+{
+	struct check_options options = {
+		.manifest = workspace->manifest,
+		.tree = tree,
+		.lock = workspace->lock,
+		.runtimes = workspace->runtimes,
+		.jobs = workspace->options->jobs,
+	};
+
+	return open_tree(workspace, tree, err) ||
+			       check_run(&options, check, err)
+		       ? -1
+		       : 0;
 }
 
 void workspace_print_json(struct json_t *value)

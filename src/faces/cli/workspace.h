@@ -9,6 +9,7 @@
 #include "facts/store.h"
 #include "parts/fetch.h"
 #include "parts/pyindex.h"
+#include "parts/source.h"
 #include "work/runtime.h"
 
 struct workspace {
@@ -20,11 +21,13 @@ struct workspace {
 	struct fetch *fetch;
 	struct pyindex *index;
 	struct runtimes *runtimes; /* with a lock and a store */
+	struct arena arena;
 };
 
 enum workspace_need {
 	WORKSPACE_MANIFEST = 1,
 	WORKSPACE_LOCK = 2, /* must be there */
+	WORKSPACE_LOCK_IF_THERE = 16,
 	WORKSPACE_STORE = 4,
 	WORKSPACE_NETWORK = 8, /* fetch and index; needs the manifest */
 };
@@ -39,6 +42,12 @@ void workspace_close(struct workspace *workspace);
 /* Which instances the words of the command line name, as a flag per instance
  * of the manifest (heap, the caller frees), or NULL with *err set. */
 bool *workspace_select(const struct workspace *workspace, struct error **err);
+
+/* Opens the source tree that the manifest names and checks the fleet in it.
+ * Both live as long as the workspace. */
+struct check;
+int workspace_check(struct workspace *workspace, struct source_tree *tree,
+		    struct check *check, struct error **err);
 
 /* Prints a JSON value on standard output and frees it. */
 struct json_t;

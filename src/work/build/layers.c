@@ -166,7 +166,7 @@ static int add_source(struct build *build, const struct assemble_part *part,
 						  STR_ARG(folder));
 	}
 	struct source_layer_input input = {
-		.tree = &build->assembly->tree,
+		.tree = build->assembly->tree,
 		.files = part->files,
 		.file_count = part->file_count,
 		.digests = build->assembly->file_digests,

@@ -1,0 +1,232 @@
+/* slipway check: can every service start? */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "codec/json.h"
+#include "faces/cli/causes.h"
+#include "faces/cli/verbs.h"
+#include "faces/cli/workspace.h"
+#include "work/check.h"
+
+static const struct cli_option check_options[] = {
+	{"strict", 0, CLI_FLAG, NULL, "uncertain is an error too",
+	 offsetof(struct cli_options, strict)},
+	CLI_OPTIONS_END,
+};
+
+/* -- JSON -- */
+
+static struct str path_of(const struct check *check, size_t file)
+{
+	return file == GRAPH_NO_FILE ? STR_EMPTY
+				     : check->tree->files[file].path;
+}
+
+static json_t *file_json(const struct check *check,
+			 const struct graph_reached *file)
+{
+	json_t *entry = json_object();
+
+	json_object_set_new(entry, "path",
+			    json_new_str(path_of(check, file->file)));
+	json_object_set_new(entry, "level",
+			    json_string(pyscan_level_text(file->level)));
+	return entry;
+}
+
+/* The distribution that the lock names for an import, or null. */
+static json_t *owner_json(const struct check_instance *instance,
+			  const struct graph_import *import)
+{
+	size_t number = (size_t)(import - instance->graph.imports);
+
+	switch (import->owner) {
+	case GRAPH_FIRST_PARTY:
+	case GRAPH_STDLIB:
+		return json_string(graph_owner_text(import->owner));
+	case GRAPH_THIRD_PARTY:
+		if (instance->owners && instance->owners[number].distribution.n)
+			return json_new_str(
+				instance->owners[number].distribution);
+		break;
+	case GRAPH_NOTHING:
+		break;
+	}
+	return json_null();
+}
+
+static json_t *import_json(const struct check *check,
+			   const struct check_instance *instance,
+			   const struct graph_import *import)
+{
+	json_t *entry = json_object();
+
+	json_object_set_new(entry, "module", json_new_str(import->module));
+	json_object_set_new(entry, "name",
+			    import->name.n ? json_new_str(import->name)
+					   : json_null());
+	json_object_set_new(entry, "level",
+			    json_string(pyscan_level_text(import->level)));
+	json_object_set_new(entry, "owner", owner_json(instance, import));
+	json_object_set_new(entry, "file",
+			    json_new_str(path_of(check, import->file)));
+	json_object_set_new(entry, "line", json_integer(import->line));
+	return entry;
+}
+
+static json_t *dynamic_json(const struct check *check,
+			    const struct graph_dynamic *dynamic)
+{
+	json_t *entry = json_object();
+
+	json_object_set_new(entry, "file",
+			    json_new_str(path_of(check, dynamic->file)));
+	json_object_set_new(entry, "line",
+			    json_integer(dynamic->dynamic->line));
+	json_object_set_new(entry, "what",
+			    json_new_str(dynamic->dynamic->text));
+	return entry;
+}
+
+static json_t *diagnostic_json(const struct diagnostic *diagnostic)
+{
+	json_t *entry = json_object();
+
+	json_object_set_new(
+		entry, "level",
+		json_string(diagnostic_level_text(diagnostic->level)));
+	json_object_set_new(entry, "code", json_new_str(diagnostic->code));
+	json_object_set_new(entry, "file", json_new_str(diagnostic->file));
+	json_object_set_new(entry, "line", json_integer(diagnostic->line));
+	json_object_set_new(entry, "column", json_integer(diagnostic->column));
+	json_object_set_new(entry, "message",
+			    json_new_str(diagnostic->message));
+	json_object_set_new(entry, "hint", json_new_str(diagnostic->hint));
+	return entry;
+}
+
+static json_t *instance_json(const struct check *check,
+			     const struct check_instance *instance)
+{
+	const struct graph *graph = &instance->graph;
+	const struct diagnostics *said = &instance->verdict.diagnostics;
+	json_t *entry = json_object(), *files = json_array();
+	json_t *imports = json_array(), *dynamics = json_array();
+	json_t *diagnostics = json_array();
+
+	for (size_t i = 0; i < graph->file_count; i++)
+		json_array_append_new(files,
+				      file_json(check, &graph->files[i]));
+	for (size_t i = 0; i < graph->import_count; i++)
+		json_array_append_new(imports, import_json(check, instance,
+							   &graph->imports[i]));
+	for (size_t i = 0; i < graph->dynamic_count; i++)
+		json_array_append_new(dynamics,
+				      dynamic_json(check, &graph->dynamics[i]));
+	for (size_t i = 0; i < said->n; i++)
+		json_array_append_new(diagnostics,
+				      diagnostic_json(&said->p[i]));
+	json_object_set_new(entry, "name",
+			    json_new_str(instance->instance->service->name.s));
+	json_object_set_new(
+		entry, "entrypoint",
+		json_new_str(instance->instance->settings.run.entry.s));
+	json_object_set_new(
+		entry, "status",
+		json_string(verdict_status_text(instance->verdict.status)));
+	json_object_set_new(entry, "files", files);
+	json_object_set_new(entry, "imports", imports);
+	json_object_set_new(entry, "dynamic", dynamics);
+	json_object_set_new(entry, "diagnostics", diagnostics);
+	return entry;
+}
+
+/* Of a service on several machines the one with the worst status speaks. */
+static bool speaks_for_service(const struct check *check, size_t number)
+{
+	const struct check_instance *self = &check->instances[number];
+
+	for (size_t i = 0; i < check->instance_count; i++) {
+		const struct check_instance *other = &check->instances[i];
+
+		if (other->instance->service == self->instance->service &&
+		    (other->verdict.status > self->verdict.status ||
+		     (other->verdict.status == self->verdict.status &&
+		      i < number)))
+			return false;
+	}
+	return true;
+}
+
+static void print_json(const struct check *check, const bool *shown)
+{
+	json_t *root = json_object(), *services = json_array();
+
+	for (size_t i = 0; i < check->instance_count; i++)
+		if (shown[i])
+			json_array_append_new(
+				services,
+				instance_json(check, &check->instances[i]));
+	json_object_set_new(root, "services", services);
+	workspace_print_json(root);
+}
+
+static int exit_status(const struct check *check, const bool *shown,
+		       bool strict)
+{
+	for (size_t i = 0; i < check->instance_count; i++) {
+		enum verdict_status status = check->instances[i].verdict.status;
+
+		if (shown[i] && (status == VERDICT_ERROR ||
+				 (strict && status == VERDICT_UNCERTAIN)))
+			return 1;
+	}
+	return 0;
+}
+
+static int run(const struct cli_options *options, struct error **err)
+{
+	auto_workspace struct workspace workspace = {0};
+	auto_source_tree struct source_tree tree = SOURCE_TREE_EMPTY;
+	auto_check struct check check = {0};
+
+	if (workspace_open(&workspace, options,
+			   WORKSPACE_MANIFEST | WORKSPACE_LOCK_IF_THERE |
+				   WORKSPACE_STORE | WORKSPACE_NETWORK,
+			   err))
+		return -1;
+	auto_free bool *shown = workspace_select(&workspace, err);
+
+	if (!workspace.lock)
+		log_warn("not checked: whether sources compile and where "
+			 "third-party imports come from; run 'slipway lock'");
+	if (!shown || workspace_check(&workspace, &tree, &check, err))
+		return -1;
+	for (size_t i = 0; i < check.instance_count; i++)
+		shown[i] = shown[i] && speaks_for_service(&check, i);
+	if (options->json)
+		print_json(&check, shown);
+	else
+		cli_print_check(&check, shown, stdout);
+	return exit_status(&check, shown, options->strict);
+}
+
+const struct cli_verb verb_check = {
+	.name = "check",
+	.summary = "can every service start? errors with file:line",
+	.synopsis = "[--strict] [SERVICE...]",
+	.about = "Follows every import from each service's entrypoint, "
+		 "compiles what is reached with\nthe service's own Python, and "
+		 "says what cannot start, where and why. Runs none of\nthe "
+		 "code. The causes come first, grouped over the fleet.\n\n"
+		 "  slipway check\n"
+		 "  slipway check ChitchatAgent --json | jq "
+		 "'.services[0].files'",
+	.options = check_options,
+	.takes_words = true,
+	.run = run,
+};

@@ -1,0 +1,63 @@
+/* What the files of check share. */
+#pragma once
+
+#include "base/map.h"
+#include "work/check.h"
+#include "work/runtime.h"
+
+/* The tree as one Python sees it: services whose base has the same interpreter
+ * share what was read and compiled. */
+struct check_python {
+	const struct lock_base *base; /* NULL: no lock */
+	struct runtime *runtime;      /* NULL: nothing is compiled */
+	unsigned minor;
+	struct check_file *files; /* per file of the tree */
+	struct map stdlib;	  /* see stdlib.c */
+	struct arena *arenas;	  /* of the chunks, see sources.c */
+	size_t arena_count;
+};
+
+/* -- sources.c -- */
+
+/* Reads and scans every Python file of the tree, on all cores. */
+int check_read_sources(struct check *check, struct check_python *python,
+		       unsigned jobs, struct error **err);
+
+/* Compiles the files whose flag is set and which were not yet. Problems of the
+ * interpreter itself are errors, those of a file are its verdict. */
+int check_compile_sources(struct check *check, struct check_python *python,
+			  const bool *wanted, unsigned jobs,
+			  struct error **err);
+
+/* -- stdlib.c -- */
+
+/* Fills the names of the standard library of a Python 3 minor version. */
+void check_read_stdlib(struct map *stdlib, unsigned minor);
+
+/* A callback of graph_start; context is the map. */
+bool check_is_stdlib(void *context, struct str module, bool *wins);
+
+/* -- walk.c -- */
+
+/* Walks every instance of a Python; with_verdicts: files that do not compile
+ * have no edges. */
+int check_walk(struct check *check, struct check_python *python,
+	       const struct graph_tree *tree, bool with_verdicts,
+	       struct error **err);
+
+/* -- judge.c -- */
+
+/* Judges every instance of a Python after its walk. */
+void check_judge(struct check *check, struct check_python *python,
+		 const struct lock *lock, const struct str *paths);
+
+/* -- files.c -- */
+
+/* Marks (where marks is not NULL) the files that a path, folder or glob of the
+ * manifest names; true where there is any. Python sources are marked as well.
+ */
+bool check_matches(const struct source_tree *tree, struct str pattern,
+		   bool *marks);
+
+/* Sets the files of the instance's source layer. */
+void check_choose_files(struct check *check, struct check_instance *instance);

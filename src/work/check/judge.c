@@ -1,0 +1,240 @@
+/* From a walk to what is said about a service. */
+#include "base/array.h"
+#include "work/check/check_private.h"
+
+struct judge {
+	struct check *check;
+	struct check_python *python;
+	struct verdict_file_problem *problems; /* per file of the tree */
+	bool *has_problem;
+};
+
+/* "SyntaxError" to "syntax", "IndentationError" to "syntax-indentation". */
+static struct str problem_code(const struct check_file *file)
+{
+	switch (file->verdict) {
+	case PYC_TOO_BIG:
+		return STR("syntax-too-big");
+	case PYC_TIMEOUT:
+		return STR("syntax-timeout");
+	case PYC_CRASH:
+		return STR("syntax-crash");
+	case PYC_COMPILED:
+	case PYC_SYNTAX:
+		break;
+	}
+	struct str type = str_from(file->problem.type);
+
+	if (str_eq(type, STR("IndentationError")) ||
+	    str_eq(type, STR("TabError")))
+		return STR("syntax-indentation");
+	return STR("syntax");
+}
+
+/* A callback of verdict_input. */
+static const struct verdict_file_problem *problem_of(void *context, size_t file)
+{
+	struct judge *judge = context;
+	const struct check_file *known = &judge->python->files[file];
+	struct verdict_file_problem *problem = &judge->problems[file];
+
+	if (judge->has_problem[file])
+		return problem;
+	if (known->unreadable)
+		*problem = (struct verdict_file_problem){
+			.code = judge->check->tree->files[file].problem
+					? STR("link-outside")
+					: STR("file-unreadable"),
+			.message = str_from(known->unreadable),
+		};
+	else if (known->is_compiled && known->verdict != PYC_COMPILED)
+		*problem = (struct verdict_file_problem){
+			.code = problem_code(known),
+			.message = str_from(known->problem.message),
+			.line = known->problem.line,
+			.column = known->problem.column,
+		};
+	else
+		return NULL;
+	judge->has_problem[file] = true;
+	return problem;
+}
+
+static const struct lock_owner *find_owner(const struct lock_service *service,
+					   struct str module)
+{
+	for (size_t i = 0; i < service->owner_count; i++)
+		if (str_eq(service->owners[i].import, module))
+			return &service->owners[i];
+	return NULL;
+}
+
+/* An import that nothing owns, though a distribution has its first part: that
+ * distribution lacks the module. */
+static struct diagnostic lacking(const struct check *check,
+				 const struct graph_import *import,
+				 const struct lock_owner *owner,
+				 struct arena *arena)
+{
+	return (struct diagnostic){
+		.level = import->level == PYSCAN_HARD ? DIAGNOSTIC_ERROR
+						      : DIAGNOSTIC_WARNING,
+		.code = STR("import-missing"),
+		.file = import->file == GRAPH_NO_FILE
+				? STR_EMPTY
+				: check->tree->files[import->file].path,
+		.line = import->line,
+		.column = import->column,
+		.message = arena_printf(
+			arena, "no module '" STR_FMT "' in " STR_FMT,
+			STR_ARG(import->module), STR_ARG(owner->distribution)),
+		.hint = STR("correct the name, or pin a version that has it"),
+	};
+}
+
+/* Sets instance->owners by what the lock records for its service, and appends
+ * what is lacking. */
+static void judge_owners(struct judge *judge, const struct lock *lock,
+			 struct check_instance *instance,
+			 struct diagnostics *lacks)
+{
+	const struct graph *graph = &instance->graph;
+	struct arena *arena = &judge->check->arena;
+	const struct lock_service *service =
+		lock ? lock_find_service(lock,
+					 instance->instance->service->name.s,
+					 instance->instance->machine->name.s)
+		     : NULL;
+
+	if (!service)
+		return;
+	struct mapping_result *owners = arena_new_array(
+		arena, struct mapping_result, graph->import_count);
+
+	for (size_t i = 0; i < graph->import_count; i++) {
+		const struct graph_import *import = &graph->imports[i];
+		ptrdiff_t dot = str_find(import->module, '.');
+		const struct lock_owner *owner =
+			find_owner(service, import->module);
+
+		if (import->owner != GRAPH_THIRD_PARTY)
+			continue;
+		if (!owner && dot > 0) {
+			owner = find_owner(service, str_slice(import->module, 0,
+							      (size_t)dot));
+			if (owner && import->level != PYSCAN_TYPING)
+				lacks->p[lacks->n++] = lacking(
+					judge->check, import, owner, arena);
+		}
+		if (owner)
+			owners[i] = (struct mapping_result){
+				.how = MAPPING_OWNED,
+				.distribution = owner->distribution,
+				.import = owner->import,
+			};
+	}
+	instance->owners = owners;
+}
+
+/* `data` that names nothing in the tree. */
+static void judge_data(const struct check *check,
+		       const struct manifest_settings *settings,
+		       struct arena *arena, struct diagnostics *missing)
+{
+	for (size_t i = 0; i < settings->data.n; i++) {
+		const struct manifest_text *data = &settings->data.p[i];
+
+		if (check_matches(check->tree, data->s, NULL))
+			continue;
+		missing->p[missing->n++] = (struct diagnostic){
+			.level = DIAGNOSTIC_ERROR,
+			.code = STR("file-missing"),
+			.file = str_from(check->manifest->path),
+			.line = data->at.line,
+			.column = data->at.column,
+			.message = arena_printf(
+				arena,
+				"data names '" STR_FMT
+				"', and the source tree has no such file",
+				STR_ARG(data->s)),
+			.hint = STR("correct the path, or take it out"),
+		};
+	}
+}
+
+/* What is wrong with the entrypoint itself stands in the manifest. */
+static void place_in_manifest(const struct check *check,
+			      const struct manifest_text *entry,
+			      struct diagnostics *said)
+{
+	for (size_t i = 0; i < said->n; i++)
+		if (str_eq(said->p[i].code, STR("entry-missing")) &&
+		    said->p[i].file.n == 0) {
+			said->p[i].file = str_from(check->manifest->path);
+			said->p[i].line = entry->at.line;
+			said->p[i].column = entry->at.column;
+		}
+}
+
+static void judge_instance(struct judge *judge, const struct lock *lock,
+			   const struct str *paths,
+			   struct check_instance *instance)
+{
+	const struct manifest_settings *settings =
+		&instance->instance->settings;
+	struct arena *arena = &judge->check->arena;
+	struct verdict_allow *allows =
+		arena_new_array(arena, struct verdict_allow, settings->allow.n);
+
+	for (size_t i = 0; i < settings->allow.n; i++)
+		allows[i] = (struct verdict_allow){
+			.import_glob = settings->allow.p[i].import_glob.s,
+			.file = settings->allow.p[i].file.s,
+			.has_include = settings->allow.p[i].include.n > 0,
+		};
+	struct diagnostics others = {
+		arena_new_array(arena, struct diagnostic,
+				instance->graph.import_count +
+					settings->data.n),
+		0};
+
+	judge_owners(judge, lock, instance, &others);
+	judge_data(judge->check, settings, arena, &others);
+	struct verdict_input input = {
+		.graph = &instance->graph,
+		.paths = paths,
+		.entry = settings->run.entry.s,
+		.is_module = settings->run.is_module,
+		.python = arena_printf(arena, "3.%u", judge->python->minor),
+		.skip = settings->skip.s,
+		.problem = problem_of,
+		.problem_context = judge,
+		.owners = instance->owners,
+		.allows = allows,
+		.allow_count = settings->allow.n,
+		.others = others,
+	};
+
+	verdict_make(&input, arena, &instance->verdict);
+	place_in_manifest(judge->check, &settings->run.entry,
+			  &instance->verdict.diagnostics);
+}
+
+void check_judge(struct check *check, struct check_python *python,
+		 const struct lock *lock, const struct str *paths)
+{
+	struct judge judge = {
+		.check = check,
+		.python = python,
+		.problems = arena_new_array(&check->arena,
+					    struct verdict_file_problem,
+					    check->tree->n),
+		.has_problem =
+			arena_new_array(&check->arena, bool, check->tree->n),
+	};
+
+	for (size_t i = 0; i < check->instance_count; i++)
+		if (check->instances[i].python == python)
+			judge_instance(&judge, lock, paths,
+				       &check->instances[i]);
+}

@@ -1,0 +1,170 @@
+/* Sources read, scanned and compiled on all cores, in chunks of neighbours. */
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "work/bytecode.h"
+#include "work/check/check_private.h"
+
+/* Enough to make the cost of a task small, few enough to fill the cores. */
+enum { CHUNK_FILES = 64 };
+
+struct chunk {
+	struct check *check;
+	struct check_python *python;
+	const bool *wanted; /* of compiling */
+	struct progress *progress;
+	struct arena *arena;
+	size_t first, end;
+};
+
+static bool is_python(struct str path)
+{
+	return str_ends(path, STR(".py"));
+}
+
+static void read_one(struct chunk *chunk, size_t number, struct buf *content)
+{
+	const struct source_tree *tree = chunk->check->tree;
+	struct check_file *file = &chunk->python->files[number];
+	auto_err struct error *error = NULL;
+
+	buf_clear(content);
+	if (source_read(tree, &tree->files[number], content, &error)) {
+		file->unreadable =
+			arena_str(chunk->arena, str_from(err_message(error))).p;
+		return;
+	}
+	file->source = arena_str(chunk->arena, buf_str(content));
+	file->digest = digest_of(file->source);
+	if (file->is_python)
+		pyscan(file->source, chunk->python->minor, chunk->arena,
+		       &file->scan);
+}
+
+static int run_reading(void *argument, struct error **err)
+{
+	struct chunk *chunk = argument;
+	auto_buf struct buf content = BUF_EMPTY;
+
+	for (size_t i = chunk->first; i < chunk->end; i++) {
+		struct check_file *file = &chunk->python->files[i];
+
+		if (pool_check_cancelled(err))
+			return -1;
+		file->is_python = is_python(chunk->check->tree->files[i].path);
+		if (file->is_python)
+			read_one(chunk, i, &content);
+	}
+	return 0;
+}
+
+static int compile_one(struct chunk *chunk, size_t number, struct error **err)
+{
+	struct check_file *file = &chunk->python->files[number];
+	struct pyc_problem problem = PYC_PROBLEM_EMPTY;
+	auto_free char *path =
+		path_printf("/app/" STR_FMT,
+			    STR_ARG(chunk->check->tree->files[number].path));
+
+	if (bytecode_get(chunk->python->runtime, file->source, &file->digest,
+			 str_from(path), PYC_CHECKED, NULL, &file->verdict,
+			 &problem, err)) {
+		pyc_problem_release(&problem);
+		return -1;
+	}
+	file->problem = problem;
+	file->is_compiled = true;
+	return 0;
+}
+
+static int run_compiling(void *argument, struct error **err)
+{
+	struct chunk *chunk = argument;
+
+	for (size_t i = chunk->first; i < chunk->end; i++) {
+		const struct check_file *file = &chunk->python->files[i];
+
+		if (!chunk->wanted[i] || file->is_compiled ||
+		    !file->is_python || file->unreadable)
+			continue;
+		if (pool_check_cancelled(err) || compile_one(chunk, i, err))
+			return -1;
+		progress_add(chunk->progress, 1);
+	}
+	return 0;
+}
+
+/* Runs a function over all files in chunks; the first error in order. */
+static int run_chunks(struct check *check, struct check_python *python,
+		      pool_function *function, const bool *wanted,
+		      struct progress *progress, unsigned jobs,
+		      struct error **err)
+{
+	size_t n = (check->tree->n + CHUNK_FILES - 1) / CHUNK_FILES;
+	struct chunk *chunks = mem_zalloc(n, sizeof *chunks);
+	struct pool *pool = pool_new(jobs, 0);
+
+	if (!python->arenas) {
+		python->arenas = mem_zalloc(n, sizeof *python->arenas);
+		python->arena_count = n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t end = (i + 1) * CHUNK_FILES;
+
+		chunks[i] = (struct chunk){
+			.check = check,
+			.python = python,
+			.wanted = wanted,
+			.progress = progress,
+			.arena = &python->arenas[i],
+			.first = i * CHUNK_FILES,
+			.end = end < check->tree->n ? end : check->tree->n,
+		};
+		struct pool_task task = {.run = function,
+					 .argument = &chunks[i]};
+
+		pool_add(pool, &task);
+	}
+	int result = pool_run(pool);
+
+	for (size_t i = 0; result && i < n; i++) {
+		const struct error *error = pool_error(pool, i);
+
+		if (error) {
+			err_make(err, err_class(error), "%s",
+				 err_message(error));
+			err_hint(err, "%s", err_hint_text(error));
+			break;
+		}
+	}
+	if (result && err && !*err)
+		err_make(err, ERR_CANCELLED, "interrupted");
+	pool_free(pool);
+	free(chunks);
+	return result;
+}
+
+int check_read_sources(struct check *check, struct check_python *python,
+		       unsigned jobs, struct error **err)
+{
+	return run_chunks(check, python, run_reading, NULL, NULL, jobs, err);
+}
+
+int check_compile_sources(struct check *check, struct check_python *python,
+			  const bool *wanted, unsigned jobs, struct error **err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < check->tree->n; i++)
+		n += wanted[i];
+	struct progress *progress = progress_new("compiling", n, "files");
+	int result = run_chunks(check, python, run_compiling, wanted, progress,
+				jobs, err);
+
+	progress_free(progress);
+	return result;
+}
