@@ -37,9 +37,12 @@ struct resolve_options {
 	const struct lock *previous; /* or NULL */
 	bool upgrade;		     /* newest versions of everything, */
 	struct lock_strs upgrades;   /* or of these packages only */
-	/* What the scan adds to a service's requirements: same number and
-	 * order as the manifest's instances; or NULL. */
-	const struct lock_strs *scanned;
+	/* What the scan adds to what an instance (its number in the manifest)
+	 * asks for by itself, as requirements in arena; or NULL. */
+	struct lock_strs (*scanned)(void *context, size_t instance,
+				    struct lock_strs asked,
+				    struct arena *arena);
+	void *scanned_context;
 };
 
 /* Something wrong with a service; it is not in the lock then. */

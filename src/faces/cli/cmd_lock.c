@@ -7,9 +7,12 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "codec/json.h"
+#include "faces/cli/causes.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
+#include "work/owners.h"
 #include "work/resolve.h"
+#include "work/scanned.h"
 
 #define AT(field) offsetof(struct cli_options, field)
 
@@ -107,13 +110,45 @@ static int check(const struct resolve_options *resolve,
 	return reasons.n ? 1 : 0;
 }
 
-static int make(const struct workspace *workspace,
-		const struct resolve_options *resolve, struct error **err)
+/* What check says of the fleet with the new lock. */
+static int judge(struct workspace *workspace, const struct source_tree *tree,
+		 struct lock *lock, struct error **err)
+{
+	struct runtime_options runtime = {
+		.lock = lock,
+		.store = workspace->store,
+		.fetch = workspace->fetch,
+		.jobs = workspace->options->jobs,
+	};
+	struct runtimes *runtimes = runtimes_new(&runtime);
+	struct check check = {0};
+	struct check_options options = {
+		.manifest = workspace->manifest,
+		.tree = tree,
+		.lock = lock,
+		.runtimes = runtimes,
+		.jobs = workspace->options->jobs,
+	};
+	int status = check_run(&options, &check, err);
+
+	if (status == 0)
+		status = cli_print_causes(&check, stderr);
+	check_release(&check);
+	runtimes_free(runtimes);
+	return status;
+}
+
+static int make(struct workspace *workspace,
+		const struct resolve_options *resolve,
+		const struct check *check, struct error **err)
 {
 	const struct cli_options *options = workspace->options;
 	auto_resolve_result struct resolve_result result = RESOLVE_RESULT_EMPTY;
+	struct listing_source listing = {workspace->store, workspace->fetch,
+					 workspace->index};
 
 	if (resolve_run(resolve, &result, err) ||
+	    owners_fill(result.lock, check, &listing, err) ||
 	    lock_write(result.lock, workspace->lock_path, err))
 		return -1;
 	if (options->json)
@@ -123,22 +158,28 @@ static int make(const struct workspace *workspace,
 		       workspace->lock_path, result.lock->service_count,
 		       result.problems.n);
 	print_problems(workspace, &result.problems);
-	return result.problems.n ? 1 : 0;
+	int status = judge(workspace, check->tree, result.lock, err);
+
+	return status == 0 && result.problems.n ? 1 : status;
 }
 
 static int run(const struct cli_options *options, struct error **err)
 {
 	auto_workspace struct workspace workspace = {0};
-	auto_lock struct lock *previous = NULL;
+	auto_source_tree struct source_tree tree = SOURCE_TREE_EMPTY;
+	auto_check struct check checked = {0};
+	auto_arena struct arena arena = ARENA_EMPTY;
+	unsigned lock =
+		options->check ? WORKSPACE_LOCK : WORKSPACE_LOCK_IF_THERE;
 
 	if (workspace_open(&workspace, options,
 			   WORKSPACE_MANIFEST | WORKSPACE_STORE |
-				   WORKSPACE_NETWORK,
+				   WORKSPACE_NETWORK | lock,
 			   err))
 		return -1;
-	if ((options->check || fs_exists(workspace.lock_path)) &&
-	    lock_read(workspace.lock_path, &previous, err))
+	if (workspace_check(&workspace, &tree, &checked, err))
 		return -1;
+	struct scanned scanned = {&checked, mapping_table_own(&arena)};
 	struct str upgrade = str_from(options->upgrade);
 	struct pool *pool = pool_new(options->jobs, options->memory_bytes);
 	struct resolve_options resolve = {
@@ -147,12 +188,14 @@ static int run(const struct cli_options *options, struct error **err)
 		.store = workspace.store,
 		.fetch = workspace.fetch,
 		.pool = pool,
-		.previous = previous,
+		.previous = workspace.lock,
 		.upgrade = options->upgrade && upgrade.n == 0,
 		.upgrades = {&upgrade, upgrade.n ? 1 : 0},
+		.scanned = scanned_requirements,
+		.scanned_context = &scanned,
 	};
 	int status = options->check ? check(&resolve, options, err)
-				    : make(&workspace, &resolve, err);
+				    : make(&workspace, &resolve, &checked, err);
 
 	pool_free(pool);
 	return status;

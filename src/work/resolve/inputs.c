@@ -371,26 +371,6 @@ static int read_files(struct reading *reading,
 	return 0;
 }
 
-static int read_all(struct reading *reading, size_t number)
-{
-	const struct manifest_settings *settings = &reading->instance->settings;
-	const struct manifest_family *family = reading->instance->family;
-	const struct lock_strs *scanned = reading->run->options->scanned;
-	struct origin nowhere = {{0, 0}, STR_EMPTY, 0};
-
-	if ((family && read_texts(reading, &family->all_packages)) ||
-	    read_texts(reading, &settings->extra) ||
-	    read_files(reading, &settings->requirements,
-		       &reading->requirements) ||
-	    read_files(reading, &settings->constraints, &reading->constraints))
-		return -1;
-	for (size_t i = 0; scanned && i < scanned[number].n; i++)
-		if (add_requirement(reading, scanned[number].p[i], &nowhere,
-				    &reading->requirements))
-			return -1;
-	return 0;
-}
-
 static struct lock_strs sorted_copy(struct arena *arena,
 				    const struct resolve_strs *strs)
 {
@@ -401,6 +381,33 @@ static struct lock_strs sorted_copy(struct arena *arena,
 		memcpy(list.p, strs->p, strs->n * sizeof *list.p);
 	resolve_strs_sort(&list);
 	return list;
+}
+
+static int read_all(struct reading *reading, size_t number)
+{
+	const struct manifest_settings *settings = &reading->instance->settings;
+	const struct manifest_family *family = reading->instance->family;
+	const struct resolve_options *options = reading->run->options;
+	struct origin nowhere = {{0, 0}, STR_EMPTY, 0};
+
+	if ((family && read_texts(reading, &family->all_packages)) ||
+	    read_texts(reading, &settings->extra) ||
+	    read_files(reading, &settings->requirements,
+		       &reading->requirements) ||
+	    read_files(reading, &settings->constraints, &reading->constraints))
+		return -1;
+	if (!options->scanned)
+		return 0;
+	struct lock_strs asked =
+		sorted_copy(reading->run->arena, &reading->requirements);
+	struct lock_strs scanned = options->scanned(
+		options->scanned_context, number, asked, reading->run->arena);
+
+	for (size_t i = 0; i < scanned.n; i++)
+		if (add_requirement(reading, scanned.p[i], &nowhere,
+				    &reading->requirements))
+			return -1;
+	return 0;
 }
 
 int resolve_inputs_read(struct resolve_run *run, size_t instance,

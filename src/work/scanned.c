@@ -1,0 +1,69 @@
+#include "work/scanned.h"
+
+#include "base/map.h"
+
+/* "uvicorn" of "uvicorn[standard]>=0.20". */
+static struct str requirement_name(struct str requirement)
+{
+	size_t n = 0;
+
+	while (n < requirement.n &&
+	       ((requirement.p[n] >= 'a' && requirement.p[n] <= 'z') ||
+		(requirement.p[n] >= '0' && requirement.p[n] <= '9') ||
+		requirement.p[n] == '-'))
+		n++;
+	return str_slice(requirement, 0, n);
+}
+
+static bool becomes_requirement(const struct graph_import *import,
+				const struct mapping_result *found)
+{
+	if (found->how == MAPPING_NONE || import->level == PYSCAN_TYPING)
+		return false;
+	/* A requirement may carry a version or extras; the bare name beside it
+	 * would add nothing. */
+	if (found->how == MAPPING_ASKED || found->how == MAPPING_SAME)
+		return false;
+	return import->level != PYSCAN_GUARDED || found->how == MAPPING_ALLOW;
+}
+
+struct lock_strs scanned_requirements(void *context, size_t instance,
+				      struct lock_strs asked,
+				      struct arena *arena)
+{
+	const struct scanned *scanned = context;
+	const struct check_instance *checked =
+		&scanned->check->instances[instance];
+	const struct manifest_settings *settings = &checked->instance->settings;
+	struct str *names = arena_new_array(arena, struct str, asked.n);
+	struct mapping_allow *allows =
+		arena_new_array(arena, struct mapping_allow, settings->allow.n);
+	struct mapping_service service = {names, asked.n, allows, 0};
+	auto_map struct map seen = MAP_EMPTY;
+
+	for (size_t i = 0; i < asked.n; i++)
+		names[i] = requirement_name(asked.p[i]);
+	for (size_t i = 0; i < settings->allow.n; i++)
+		if (settings->allow.p[i].package.s.n)
+			allows[service.allow_count++] = (struct mapping_allow){
+				settings->allow.p[i].import_glob.s,
+				settings->allow.p[i].package.s};
+	for (size_t i = 0; i < checked->graph.import_count; i++) {
+		const struct graph_import *import = &checked->graph.imports[i];
+
+		if (import->owner != GRAPH_THIRD_PARTY)
+			continue;
+		struct mapping_result found =
+			mapping_find(scanned->table, &service, import->module,
+				     import->name, arena);
+
+		if (becomes_requirement(import, &found))
+			map_add(&seen, found.distribution);
+	}
+	struct lock_strs list = {arena_new_array(arena, struct str, seen.n), 0};
+
+	map_each (entry, &seen) {
+		list.p[list.n++] = arena_str(arena, entry->key);
+	}
+	return list;
+}
