@@ -38,9 +38,12 @@ struct resolve_options {
 	bool upgrade;		     /* newest versions of everything, */
 	struct lock_strs upgrades;   /* or of these packages only */
 	/* What the scan adds to what an instance (its number in the manifest)
-	 * asks for by itself, as requirements in arena; or NULL. */
+	 * asks for by itself, as requirements in arena; or NULL. known are
+	 * requirements that would not be new to the fleet: its constraints and
+	 * the track's pins. */
 	struct lock_strs (*scanned)(void *context, size_t instance,
 				    struct lock_strs asked,
+				    struct lock_strs known,
 				    struct arena *arena);
 	void *scanned_context;
 };

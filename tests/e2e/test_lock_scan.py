@@ -71,6 +71,22 @@ def test_unmapped_name_is_never_tried_on_the_index(scanned):
     assert states == {"Bad": "failed", "Good": "built"}
 
 
+def test_one_file_of_pins_gives_each_service_what_it_imports(scanned):
+    made = scanned({
+        "pins.txt": "six==1.16.0\nuvicorn[standard]>=0.20\norjson\n",
+        "six_user.py": "import six\n",
+        "web.py": "import uvicorn\ntry:\n    import orjson\n"
+                  "except ImportError:\n    orjson = None\n",
+    }, {"Six": "run: six_user.py, constraints: pins.txt",
+        "Web": "run: web.py, constraints: pins.txt"})
+    made.ok("lock")
+    services = locked(made)
+    assert services["Six"]["closure"] == ["six==1.16.0"]
+    assert services["Web"]["requirements"] == ["uvicorn[standard]"]
+    assert "httptools" in names(services["Web"])
+    assert not {"six", "orjson"} & set(names(services["Web"]))
+
+
 def test_extra_answers_an_unmapped_name(scanned):
     made = scanned({"main.py": "import six\n"},
                    {"One": "run: main.py, extra: [six]"})

@@ -383,6 +383,25 @@ static struct lock_strs sorted_copy(struct arena *arena,
 	return list;
 }
 
+/* The constraints and the pins of the track. */
+static int read_known(struct reading *reading, struct lock_strs *known)
+{
+	const struct manifest_texts *pins = &reading->instance->track->pins;
+	struct resolve_strs list = ARRAY_EMPTY;
+	int result = 0;
+
+	array_each (struct str, text, &reading->constraints)
+		array_push(&list, *text);
+	for (size_t i = 0; result == 0 && i < pins->n; i++) {
+		struct origin origin = {pins->p[i].at, STR_EMPTY, 0};
+
+		result = add_requirement(reading, pins->p[i].s, &origin, &list);
+	}
+	*known = sorted_copy(reading->run->arena, &list);
+	array_release(&list);
+	return result;
+}
+
 static int read_all(struct reading *reading, size_t number)
 {
 	const struct manifest_settings *settings = &reading->instance->settings;
@@ -400,8 +419,13 @@ static int read_all(struct reading *reading, size_t number)
 		return 0;
 	struct lock_strs asked =
 		sorted_copy(reading->run->arena, &reading->requirements);
-	struct lock_strs scanned = options->scanned(
-		options->scanned_context, number, asked, reading->run->arena);
+	struct lock_strs known;
+
+	if (read_known(reading, &known))
+		return -1;
+	struct lock_strs scanned =
+		options->scanned(options->scanned_context, number, asked, known,
+				 reading->run->arena);
 
 	for (size_t i = 0; i < scanned.n; i++)
 		if (add_requirement(reading, scanned.p[i], &nowhere,
