@@ -37,8 +37,9 @@ static int text_cmp(const void *a, const void *b)
 static int deb_cmp(const void *a, const void *b)
 {
 	const struct lock_deb *left = a, *right = b;
+	int order = str_cmp(left->name, right->name);
 
-	return str_cmp(left->name, right->name);
+	return order ? order : str_cmp(left->version, right->version);
 }
 
 static int base_cmp(const void *a, const void *b)
@@ -124,6 +125,8 @@ static void sort_service(struct lock_service *service)
 	SORT(service->machines.p, service->machines.n, text_cmp);
 	SORT(service->requirements.p, service->requirements.n, text_cmp);
 	SORT(service->closure.p, service->closure.n, text_cmp);
+	SORT(service->system_requirements.p, service->system_requirements.n,
+	     text_cmp);
 	SORT(service->system.p, service->system.n, text_cmp);
 	SORT(service->owners, service->owner_count, owner_cmp);
 }
@@ -226,7 +229,6 @@ static json_t *base_json(const struct lock_base *base)
 	set_text(item, "platform", base->platform);
 	set_text(item, "kind", str_from(kinds[base->kind]));
 	set_digest(item, "inputs", &base->inputs);
-	set_digest(item, "system_inputs", &base->system_inputs);
 	set_text(item, "python", base->python);
 	set_text(item, "glibc", base->glibc);
 	set_text(item, "image", base->image);
@@ -300,6 +302,7 @@ static json_t *service_json(const struct lock_service *service)
 	set_text(item, "resolution", service->resolution);
 	set_texts(item, "requirements", service->requirements);
 	set_texts(item, "closure", service->closure);
+	set_texts(item, "system_requirements", service->system_requirements);
 	set_texts(item, "system", service->system);
 	if (service->owner_count == 0)
 		return item;
@@ -412,6 +415,22 @@ lock_find_service(const struct lock *lock, struct str name, struct str machine)
 		for (size_t j = 0; j < service->machines.n; j++)
 			if (str_eq(service->machines.p[j], machine))
 				return service;
+	}
+	return NULL;
+}
+
+const struct lock_deb *lock_find_system(const struct lock_base *base,
+					struct str entry)
+{
+	ptrdiff_t equals = str_find(entry, '=');
+
+	for (size_t i = 0; equals > 0 && i < base->system.n; i++) {
+		const struct lock_deb *deb = &base->system.p[i];
+
+		if (str_eq(deb->name, str_slice(entry, 0, (size_t)equals)) &&
+		    str_eq(deb->version,
+			   str_slice(entry, (size_t)equals + 1, entry.n)))
+			return deb;
 	}
 	return NULL;
 }

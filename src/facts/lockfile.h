@@ -29,7 +29,7 @@ struct buf;
 struct error;
 
 enum {
-	LOCK_VERSION = 1,		   /* the newest that is understood */
+	LOCK_VERSION = 2,		   /* the newest that is understood */
 	LOCK_MAX_BYTES = 64 * 1024 * 1024, /* of the file */
 };
 
@@ -65,13 +65,13 @@ struct lock_base {
 	struct str platform; /* "linux/amd64" */
 	enum lock_base_kind kind;
 	struct digest inputs; /* of what the manifest asked of the base */
-	struct digest system_inputs; /* and of `system:` of its services */
-	struct str python;	     /* exact: "3.11.2" */
-	struct str glibc;	     /* "2.36" */
+	struct str python;    /* exact: "3.11.2" */
+	struct str glibc;     /* "2.36" */
 	/* LOCK_BASE_DEBIAN */
 	struct lock_strs suites; /* "bookworm", "bookworm-updates", ... */
 	struct lock_debs debs;	 /* the base itself */
-	struct lock_debs system; /* more, for services' `system:` */
+	struct lock_debs system; /* more, for services' `system:`; may hold
+				  * two versions of a package */
 	/* the others */
 	struct str image; /* registry: repository and tag as written, e.g.
 			   * "library/python:3.10-slim"; oci, tar: path */
@@ -134,8 +134,10 @@ struct lock_service {
 	struct str resolution;	       /* id; "" where it needs no package */
 	struct lock_strs requirements; /* its own: extra, files, family */
 	struct lock_strs closure;      /* "pyzmq==27.1.0", sorted */
-	struct lock_strs system;       /* .debs besides the base's, sorted */
-	struct lock_owner *owners;     /* sorted by import */
+	struct lock_strs system_requirements; /* Debian packages asked for */
+	struct lock_strs system;   /* what these are besides the base:
+				    * "libportaudio2=19.6.0-1.2", sorted */
+	struct lock_owner *owners; /* sorted by import */
 	size_t owner_count;
 };
 
@@ -154,6 +156,8 @@ struct lock_layer {
 
 struct lock {
 	struct arena arena;   /* holds everything below */
+	unsigned version;     /* of the file that was read; the first has no
+			       * owners: good for its versions only */
 	struct digest inputs; /* of the manifest's part that decides the lock */
 	struct lock_base *bases; /* sorted by name, platform */
 	size_t base_count;
@@ -199,5 +203,8 @@ const struct lock_package *
 lock_find_package(const struct lock_resolution *resolution, struct str name);
 const struct lock_service *
 lock_find_service(const struct lock *lock, struct str name, struct str machine);
+/* The .deb of a service's system entry, "NAME=VERSION". */
+const struct lock_deb *lock_find_system(const struct lock_base *base,
+					struct str entry);
 const struct lock_layer *lock_find_layer(const struct lock *lock,
 					 const struct digest *key);

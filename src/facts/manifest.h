@@ -127,12 +127,13 @@ struct manifest_base {
 struct manifest_family {
 	struct manifest_text name;
 	struct manifest_text extends_name, base_name, track_name; /* own */
-	struct manifest_texts packages;				  /* own */
+	struct manifest_texts packages, system;			  /* own */
 	/* resolved through extends */
 	const struct manifest_family *extends;
 	const struct manifest_base *base;
 	const struct manifest_track *track; /* NULL: the family names none */
-	struct manifest_texts all_packages; /* farthest ancestor's first */
+	/* farthest ancestor's first */
+	struct manifest_texts all_packages, all_system;
 };
 
 enum manifest_gpu {
@@ -275,7 +276,8 @@ struct manifest_settings {
 	struct manifest_pairs env;
 	struct manifest_texts requirements, constraints; /* files */
 	struct manifest_texts extra;  /* requirement strings */
-	struct manifest_texts system; /* Debian packages */
+	struct manifest_texts system; /* Debian packages; an instance has
+				       * its family's too */
 	struct manifest_allows allow;
 	struct manifest_texts data;  /* paths or globs in the source */
 	struct manifest_texts write; /* folders: below workdir, or absolute */

@@ -14,12 +14,12 @@
 #include "work/runtime.h"
 
 /* Bytes of a part as far as the lock tells. */
-static uint64_t base_bytes(const struct lock_base *base)
+static uint64_t debs_bytes(const struct lock_debs *debs)
 {
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < base->debs.n; i++)
-		bytes += base->debs.p[i].size_bytes;
+	for (size_t i = 0; i < debs->n; i++)
+		bytes += debs->p[i].size_bytes;
 	return bytes;
 }
 
@@ -84,12 +84,80 @@ static size_t add_base_part(struct assembler *assembler,
 	/* The lock does not say which package lies where: an even share. */
 	struct plan_part plan_part = {
 		.kind = PLAN_BASE,
-		.bytes = base_bytes(base) / 2,
-		.compressed_bytes = base_bytes(base) / 2,
+		.bytes = debs_bytes(&base->debs) / 2,
+		.compressed_bytes = debs_bytes(&base->debs) / 2,
 	};
 	struct digest_text id = digest_text(&part.key);
 
 	return part_number(assembler, str_from(id.p), &part, &plan_part);
+}
+
+/* "libasound2, libasound2-data and 5 more". */
+static struct str debs_title(const struct lock_debs *debs, struct arena *arena)
+{
+	auto_buf struct buf title = BUF_EMPTY;
+	size_t shown = debs->n <= 4 ? debs->n : 3;
+
+	for (size_t i = 0; i < shown; i++)
+		buf_printf(&title, "%s" STR_FMT, i ? ", " : "",
+			   STR_ARG(debs->p[i].name));
+	if (shown < debs->n)
+		buf_printf(&title, " and %zu more", debs->n - shown);
+	return arena_str(arena, buf_str(&title));
+}
+
+/* The .debs of a service's `system`, as the lock has them. */
+static int find_system(struct arena *arena, const struct assemble_image *image,
+		       struct lock_debs *debs, struct error **err)
+{
+	const struct lock_strs *entries = &image->service->system;
+
+	debs->p = arena_new_array(arena, struct lock_deb, entries->n);
+	for (debs->n = 0; debs->n < entries->n; debs->n++) {
+		const struct lock_deb *deb =
+			lock_find_system(image->base, entries->p[debs->n]);
+
+		if (!deb) {
+			err_make(err, ERR_FLEET,
+				 "the lock names the Debian package '" STR_FMT
+				 "' for " STR_FMT " but has no such package",
+				 STR_ARG(entries->p[debs->n]),
+				 STR_ARG(image->service->name));
+			return err_hint(err, "run: slipway lock");
+		}
+		debs->p[debs->n] = *deb;
+	}
+	return 0;
+}
+
+/* Services with the same packages have one part. */
+static int add_system_part(struct assembler *assembler,
+			   const struct assemble_image *image, size_t *number,
+			   struct error **err)
+{
+	struct arena *arena = &assembler->assembly->arena;
+	const struct lock_base *base = image->base;
+	struct assemble_part part = {.kind = ASSEMBLE_SYSTEM, .base = base};
+	auto_buf struct buf key = BUF_EMPTY;
+
+	if (find_system(arena, image, &part.system, err))
+		return -1;
+	struct digest debs = debian_layer_key(&part.system, &base->debs,
+					      base->platform, DEBIAN_SYSTEM);
+
+	key_add(&key, STR("system"));
+	key_add(&key, str_from(digest_text(&debs).p));
+	part.key = digest_of(buf_str(&key));
+	part.title = debs_title(&part.system, arena);
+	struct plan_part plan_part = {
+		.kind = PLAN_SYSTEM,
+		.bytes = debs_bytes(&part.system),
+		.compressed_bytes = debs_bytes(&part.system),
+	};
+	struct digest_text id = digest_text(&part.key);
+
+	*number = part_number(assembler, str_from(id.p), &part, &plan_part);
+	return 0;
 }
 
 /* The name of a platform's architecture as compilers spell it. */
@@ -328,12 +396,15 @@ static int add_image_parts(struct assembler *assembler,
 	const struct lock_resolution *resolution = lock_find_resolution(
 		assembler->assembly->lock, image->service->resolution);
 	size_t *parts = arena_new_array(&assembler->assembly->arena, size_t,
-					closure->n + 4);
+					closure->n + 5);
 	size_t n = 0;
 
 	parts[n++] = add_base_part(assembler, image->base, DEBIAN_SYSTEM);
 	parts[n++] = add_base_part(assembler, image->base, DEBIAN_PYTHON);
 	if (add_init_part(assembler, image->base, &parts[n++], err))
+		return -1;
+	if (image->service->system.n > 0 &&
+	    add_system_part(assembler, image, &parts[n++], err))
 		return -1;
 	for (size_t i = 0; i < closure->n; i++) {
 		const struct lock_package *package =

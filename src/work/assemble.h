@@ -26,6 +26,7 @@ struct runtimes;
 
 enum assemble_kind {
 	ASSEMBLE_BASE,	 /* one layer of a Debian base */
+	ASSEMBLE_SYSTEM, /* Debian packages above a base */
 	ASSEMBLE_INIT,	 /* slipway-init and its GPU helper */
 	ASSEMBLE_WHEEL,	 /* one distribution */
 	ASSEMBLE_SOURCE, /* a service's own files */
@@ -37,6 +38,7 @@ struct assemble_part {
 	struct str title;	      /* for people: "torch 2.4.1" */
 	const struct lock_base *base; /* whose Python it is for */
 	enum debian_part debian;      /* of ASSEMBLE_BASE */
+	struct lock_debs system;      /* of ASSEMBLE_SYSTEM */
 	const struct lock_package *package;	  /* of ASSEMBLE_WHEEL */
 	const struct lock_resolution *resolution; /* of ASSEMBLE_WHEEL */
 	enum manifest_bytecode bytecode;

@@ -36,10 +36,13 @@ static int open_layer_bases(struct build *build, size_t number,
 	const struct plan_layer *layer = &assembly->plan.layers[number];
 
 	for (size_t i = 0; i < layer->part_count; i++) {
-		const struct lock_base *base =
-			assembly->parts[layer->parts[i]].base;
+		const struct assemble_part *part =
+			&assembly->parts[layer->parts[i]];
 
-		if (runtime_open(runtimes_get(build->runtimes, base), err))
+		if (runtime_open(runtimes_get(build->runtimes, part->base),
+				 err) ||
+		    (part->kind == ASSEMBLE_SYSTEM &&
+		     build_open_system(build, layer->parts[i], err)))
 			return -1;
 	}
 	return 0;
@@ -161,6 +164,8 @@ int build_run(const struct assembly *assembly, struct store *store,
 		.result = result,
 		.needed = mem_zalloc(layer_count, sizeof *build.needed),
 		.errors = mem_zalloc(layer_count, sizeof *build.errors),
+		.systems = mem_zalloc(assembly->part_count,
+				      sizeof(*build.systems)),
 	};
 
 	*result = (struct build_result){
@@ -190,6 +195,7 @@ int build_run(const struct assembly *assembly, struct store *store,
 		result->failed += result->images[i].state == BUILD_FAILED;
 	for (size_t l = 0; l < layer_count; l++)
 		err_free(build.errors[l]);
+	build_close_systems(&build);
 	free(build.errors);
 	free(build.needed);
 	return status;

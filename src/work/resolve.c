@@ -63,8 +63,6 @@ static struct digest instance_inputs(struct resolve_run *run, size_t number,
 	};
 	struct digest base =
 		resolve_base_inputs(instance->base, platform, run->arena);
-	struct digest system = resolve_system_inputs(manifest, instance->base,
-						     platform, run->arena);
 	struct digest packages = resolve_group_inputs(&group, inputs);
 	auto_buf struct buf key = BUF_EMPTY;
 
@@ -72,7 +70,9 @@ static struct digest instance_inputs(struct resolve_run *run, size_t number,
 	key_add(&key, instance->machine->name.s);
 	key_add(&key, instance->base->name.s);
 	key_add(&key, str_of((const char *)base.bytes, DIGEST_BYTES));
-	key_add(&key, str_of((const char *)system.bytes, DIGEST_BYTES));
+	resolve_strs_add_to_key(
+		&key,
+		resolve_sorted_texts(run->arena, &instance->settings.system));
 	key_add(&key, str_of((const char *)packages.bytes, DIGEST_BYTES));
 	return digest_of(buf_str(&key));
 }
@@ -173,6 +173,8 @@ static bool same_service(const struct lock_service *a,
 	       str_eq(a->resolution, b->resolution) &&
 	       resolve_strs_same(a->requirements, b->requirements) &&
 	       resolve_strs_same(a->closure, b->closure) &&
+	       resolve_strs_same(a->system_requirements,
+				 b->system_requirements) &&
 	       resolve_strs_same(a->system, b->system);
 }
 
@@ -229,6 +231,8 @@ static int lock_instance(struct resolve_run *run, const struct state *state,
 		.name = instance->service->name.s,
 		.base = instance->base->name.s,
 		.requirements = state->inputs[number].requirements,
+		.system_requirements = resolve_sorted_texts(
+			run->arena, &instance->settings.system),
 		.system = state->system[number],
 	};
 
@@ -408,6 +412,15 @@ static void compare_services(struct resolve_run *run, const struct state *state,
 			add_reason(reasons,
 				   "other packages are asked for by service",
 				   name);
+		else if (!resolve_strs_same(
+				 service->system_requirements,
+				 resolve_sorted_texts(
+					 run->arena,
+					 &instance->settings.system)))
+			add_reason(reasons,
+				   "other Debian packages are asked for by "
+				   "service",
+				   name);
 		else if (!str_eq(service->base, instance->base->name.s))
 			add_reason(reasons, "another base is named by service",
 				   name);
@@ -427,16 +440,12 @@ static void compare_bases(struct resolve_run *run, const struct lock *lock,
 		const struct lock_base *old = &lock->bases[i];
 		const struct manifest_base *base =
 			manifest_base(manifest, old->name);
-		struct digest inputs = {{0}}, system = {{0}};
+		struct digest inputs = {{0}};
 
-		if (base) {
+		if (base)
 			inputs = resolve_base_inputs(base, old->platform,
 						     run->arena);
-			system = resolve_system_inputs(
-				manifest, base, old->platform, run->arena);
-		}
-		if (!base || !digest_eq(&inputs, &old->inputs) ||
-		    !digest_eq(&system, &old->system_inputs))
+		if (!base || !digest_eq(&inputs, &old->inputs))
 			add_reason(reasons, "other packages are asked of base",
 				   old->name);
 	}

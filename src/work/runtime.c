@@ -87,14 +87,19 @@ struct runtime *runtimes_get(struct runtimes *runtimes,
 	return &runtimes->runtimes[base - runtimes->options.lock->bases];
 }
 
-static int open_once(struct runtime *runtime, struct error **err)
+struct debian_source runtime_source(const struct runtime *runtime)
 {
-	const struct lock_base *base = runtime->base;
-	struct debian_source source = {
+	return (struct debian_source){
 		.fetch = runtime->options->fetch,
 		.store = runtime->options->store,
 		.mirror = runtime->options->mirror,
 	};
+}
+
+static int open_once(struct runtime *runtime, struct error **err)
+{
+	const struct lock_base *base = runtime->base;
+	struct debian_source source = runtime_source(runtime);
 
 	if (base->kind != LOCK_BASE_DEBIAN)
 		return err_make(err, ERR_FLEET,

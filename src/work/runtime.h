@@ -42,6 +42,9 @@ int runtime_open(struct runtime *runtime, struct error **err);
 const struct debian_tree *runtime_tree(const struct runtime *runtime);
 struct pyc_pool *runtime_compilers(const struct runtime *runtime);
 
+/* Where the base's packages come from. */
+struct debian_source runtime_source(const struct runtime *runtime);
+
 struct store *runtime_store(const struct runtime *runtime);
 
 /* What bytecode depends on besides source and path: the build of the base's

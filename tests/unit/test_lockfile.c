@@ -14,7 +14,7 @@
 
 static const char full[] =
 	"{\n"
-	"  \"version\": 1,\n"
+	"  \"version\": 2,\n"
 	"  \"inputs\": \"sha256:" HEX64 "\",\n"
 	"  \"bases\": [\n"
 	"    {\n"
@@ -43,6 +43,17 @@ static const char full[] =
 	"          \"size\": 2756000,\n"
 	"          \"sha256\": \"" HEX64 "\",\n"
 	"          \"path\": \"pool/main/g/glibc/libc6_2.36-9_amd64.deb\"\n"
+	"        }\n"
+	"      ],\n"
+	"      \"system\": [\n"
+	"        {\n"
+	"          \"name\": \"libjack\",\n"
+	"          \"version\": \"1:1.9\",\n"
+	"          \"architecture\": \"amd64\",\n"
+	"          \"suite\": \"bookworm\",\n"
+	"          \"size\": 4,\n"
+	"          \"sha256\": \"" HEX64 "\",\n"
+	"          \"path\": \"pool/main/j/jack/libjack_1.9_amd64.deb\"\n"
 	"        }\n"
 	"      ]\n"
 	"    }\n"
@@ -103,6 +114,12 @@ static const char full[] =
 	"        \"h11==0.14.0\",\n"
 	"        \"uvicorn==0.30.0\"\n"
 	"      ],\n"
+	"      \"system_requirements\": [\n"
+	"        \"libjack\"\n"
+	"      ],\n"
+	"      \"system\": [\n"
+	"        \"libjack=1:1.9\"\n"
+	"      ],\n"
 	"      \"owners\": {\n"
 	"        \"uvicorn\": \"uvicorn\"\n"
 	"      }\n"
@@ -151,6 +168,13 @@ static void what_is_printed_is_read(void **state)
 		lock_find_package(resolution, STR("uvicorn"))->wheel.index,
 		STR("cpu")));
 	assert_null(lock_find_package(resolution, STR("absent")));
+	const struct lock_base *base =
+		lock_find_base(lock, service->base, STR("linux/amd64"));
+
+	assert_ptr_equal(lock_find_system(base, service->system.p[0]),
+			 &base->system.p[0]);
+	assert_null(lock_find_system(base, STR("libjack=1.9")));
+	assert_null(lock_find_system(base, STR("libjack")));
 	assert_non_null(lock_find_base(lock, STR("py310"), STR("linux/amd64")));
 	assert_null(lock_find_base(lock, STR("py310"), STR("linux/arm64")));
 	assert_non_null(lock_find_layer(lock, &lock->layers[0].key));
@@ -177,9 +201,9 @@ static void check_refusal(const char *from, const char *to, const char *message)
 static void what_is_wrong_has_its_place(void **state)
 {
 	(void)state;
-	check_refusal("\"version\": 1", "\"version\": 2",
-		      "L: lock version 2, this slipway reads up to 1");
-	check_refusal("\"version\": 1", "\"version\": \"1\"",
+	check_refusal("\"version\": 2", "\"version\": 3",
+		      "L: lock version 3, this slipway reads up to 2");
+	check_refusal("\"version\": 2", "\"version\": \"1\"",
 		      "L: version: the number of the lock's version is "
 		      "expected");
 	check_refusal("\"kind\": \"debian\"", "\"kind\": \"deb\"",
@@ -218,7 +242,7 @@ static void what_is_wrong_has_its_place(void **state)
 	check_refusal("\"diff_id\": \"sha256:0", "\"diff_id\": \"sha256:X",
 		      "L: layers[0].diff_id: a SHA-256 digest is expected");
 	check_refusal("\"owners\": {", "\"owners\": [",
-		      "L:92:18: not JSON: ']' expected near ':'");
+		      "L:109:18: not JSON: ']' expected near ':'");
 }
 
 static void a_missing_lock_says_what_to_run(void **state)

@@ -229,16 +229,17 @@ static int read_base_kind(const struct place *place, struct lock_base *base)
 static int read_base(const struct place *place, struct lock_base *base)
 {
 	static const char *const keys[] = {
-		"name",	  "platform", "kind",	"inputs",   "system_inputs",
-		"python", "glibc",    "suites", "packages", "system",
-		"image",  "digest",   NULL};
+		"name",	  "platform",	   "kind",     "inputs", "python",
+		"glibc",  "suites",	   "packages", "system", "image",
+		"digest", "system_inputs", /* of version 1; nothing is read of
+					      it */
+		NULL};
 
 	if (check_object(place, keys) ||
 	    read_needed(place, "name", &base->name) ||
 	    read_needed(place, "platform", &base->platform) ||
 	    read_base_kind(place, base) ||
 	    read_digest(place, "inputs", false, &base->inputs) ||
-	    read_digest(place, "system_inputs", false, &base->system_inputs) ||
 	    read_text(place, "python", &base->python) ||
 	    read_text(place, "glibc", &base->glibc) ||
 	    read_texts(place, "suites", &base->suites) ||
@@ -369,8 +370,10 @@ static int read_owners(const struct place *place, struct lock_service *service)
 static int read_service(const struct place *place, struct lock_service *service)
 {
 	static const char *const keys[] = {
-		"name",	   "machines", "base",	 "resolution", "requirements",
-		"closure", "system",   "owners", NULL};
+		"name",	      "machines",     "base",
+		"resolution", "requirements", "closure",
+		"system",     "owners",	      "system_requirements",
+		NULL};
 
 	if (check_object(place, keys) ||
 	    read_needed(place, "name", &service->name) ||
@@ -379,6 +382,8 @@ static int read_service(const struct place *place, struct lock_service *service)
 	    read_text(place, "resolution", &service->resolution) ||
 	    read_texts(place, "requirements", &service->requirements) ||
 	    read_texts(place, "closure", &service->closure) ||
+	    read_texts(place, "system_requirements",
+		       &service->system_requirements) ||
 	    read_texts(place, "system", &service->system))
 		return -1;
 	return read_owners(place, service);
@@ -520,7 +525,7 @@ static int check_services(const struct place *root, const struct lock *lock)
 	return 0;
 }
 
-static int check_version(const struct place *root)
+static int check_version(const struct place *root, unsigned *found)
 {
 	struct place at = member(root, "version");
 	uint64_t version;
@@ -537,6 +542,7 @@ static int check_version(const struct place *root)
 			root->reader->err,
 			"use the slipway that wrote it, or a newer one");
 	}
+	*found = (unsigned)version;
 	return 0;
 }
 
@@ -548,7 +554,7 @@ static int read_lock(const struct place *root, struct lock *lock)
 
 	if (!json_is_object(root->value))
 		return refuse(root, "an object is expected");
-	if (check_version(root) || check_object(root, keys) ||
+	if (check_version(root, &lock->version) || check_object(root, keys) ||
 	    read_digest(root, "inputs", false, &lock->inputs) ||
 	    READ_ALL(root, "bases", lock->bases, lock->base_count, read_base) ||
 	    READ_ALL(root, "resolutions", lock->resolutions,

@@ -64,6 +64,8 @@ static void resolve_family(struct manifest *manifest,
 		array_each (struct manifest_text, package,
 			    &parent->all_packages)
 			list_push(manifest, &family->all_packages, *package);
+		array_each (struct manifest_text, package, &parent->all_system)
+			list_push(manifest, &family->all_system, *package);
 	}
 	if (family->base_name.s.n)
 		family->base = FIND(manifest, &family->base_name, "base",
@@ -84,6 +86,8 @@ static void resolve_family(struct manifest *manifest,
 		family->track = own;
 	array_each (struct manifest_text, package, &family->packages)
 		list_push(manifest, &family->all_packages, *package);
+	array_each (struct manifest_text, package, &family->system)
+		list_push(manifest, &family->all_system, *package);
 }
 
 static struct manifest_template *find_template(struct manifest *manifest,
@@ -170,6 +174,23 @@ instance_track(struct manifest *manifest,
 	return manifest_track(manifest, STR("cpu"));
 }
 
+/* Debian packages of the family, then the service's own. */
+static struct manifest_texts
+instance_system(struct manifest *manifest,
+		const struct manifest_instance *instance)
+{
+	struct manifest_texts all = ARRAY_EMPTY;
+
+	if (instance->family)
+		array_each (const struct manifest_text, package,
+			    &instance->family->all_system)
+			list_push(manifest, &all, *package);
+	array_each (const struct manifest_text, package,
+		    &instance->settings.system)
+		list_push(manifest, &all, *package);
+	return all;
+}
+
 static void check_instance(struct manifest *manifest,
 			   const struct manifest_instance *instance)
 {
@@ -220,6 +241,7 @@ instance_new(struct manifest *manifest, const struct manifest_service *service,
 	instance->base = instance->family ? instance->family->base
 					  : manifest->bases.p[0];
 	instance->track = instance_track(manifest, instance);
+	settings->system = instance_system(manifest, instance);
 	return instance;
 }
 

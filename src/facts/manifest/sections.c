@@ -266,6 +266,7 @@ static const struct manifest_key family_keys[] = {
 	KEY_AS("base", struct manifest_family, base_name, field_name),
 	KEY_AS("track", struct manifest_family, track_name, field_name),
 	KEY(struct manifest_family, packages, field_texts),
+	KEY(struct manifest_family, system, field_debian_packages),
 };
 
 static void read_family(struct manifest *manifest, struct manifest_text name,

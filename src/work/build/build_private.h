@@ -15,6 +15,8 @@ struct build {
 	struct runtimes *runtimes;
 	bool *needed;	       /* per layer: wanted and not in the store */
 	struct error **errors; /* per layer: why it could not be made */
+	struct debian_tree **systems; /* per part: of an ASSEMBLE_SYSTEM that
+				       * a needed layer holds */
 };
 
 /* -- downloads.c -- */
@@ -22,6 +24,13 @@ struct build {
 /* Brings the wheels of the needed layers into the store. A layer whose wheel
  * cannot be had gets its error. */
 void build_download(struct build *build);
+
+/* -- system.c -- */
+
+/* Unpacks the packages of an ASSEMBLE_SYSTEM part above its base, which is
+ * open, where that is not done. */
+int build_open_system(struct build *build, size_t part, struct error **err);
+void build_close_systems(struct build *build);
 
 /* -- layers.c -- */
 

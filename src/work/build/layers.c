@@ -206,10 +206,10 @@ static int add_init(const struct assemble_part *part, struct layer *layer,
 	return 0;
 }
 
-static int add_part(struct build *build, const struct assemble_part *part,
-		    struct layer *layer, struct wheel_paths *paths,
-		    struct error **err)
+static int add_part(struct build *build, size_t number, struct layer *layer,
+		    struct wheel_paths *paths, struct error **err)
 {
+	const struct assemble_part *part = &build->assembly->parts[number];
 	struct runtime *runtime = runtimes_get(build->runtimes, part->base);
 	struct compiler compiler = {
 		.runtime = runtime,
@@ -222,6 +222,10 @@ static int add_part(struct build *build, const struct assemble_part *part,
 	case ASSEMBLE_BASE:
 		return debian_tree_add_to_layer(runtime_tree(runtime),
 						part->debian, layer, compile,
+						&compiler, err);
+	case ASSEMBLE_SYSTEM:
+		return debian_tree_add_to_layer(build->systems[number],
+						DEBIAN_SYSTEM, layer, compile,
 						&compiler, err);
 	case ASSEMBLE_INIT:
 		return add_init(part, layer, err);
@@ -252,8 +256,7 @@ int build_make_layer(struct build *build, size_t number, struct error **err)
 	layer = layer_new(&options);
 	for (size_t i = 0; i < node->part_count; i++)
 		if (pool_check_cancelled(err) ||
-		    add_part(build, &assembly->parts[node->parts[i]], layer,
-			     &paths, err))
+		    add_part(build, node->parts[i], layer, &paths, err))
 			return -1;
 	if (layer_finish(layer, result, err) ||
 	    store_commit(build->store, &writer, &result->digest, err))

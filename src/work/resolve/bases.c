@@ -15,14 +15,14 @@ static bool is_on(const struct manifest_instance *instance,
 	       str_eq(instance->machine->platform.s, platform);
 }
 
-static struct lock_strs sorted_texts(struct arena *arena,
-				     const struct manifest_texts *texts)
+struct lock_strs resolve_sorted_texts(struct arena *arena,
+				      const struct manifest_texts *texts)
 {
 	struct lock_strs list = {arena_new_array(arena, struct str, texts->n),
 				 texts->n};
 
 	for (size_t i = 0; i < texts->n; i++)
-		list.p[i] = texts->p[i].s;
+		list.p[i] = arena_str(arena, texts->p[i].s);
 	resolve_strs_sort(&list);
 	return list;
 }
@@ -36,30 +36,8 @@ struct digest resolve_base_inputs(const struct manifest_base *base,
 	key_add(&key, base->source.s);
 	key_add(&key, base->python.s);
 	key_add(&key, platform);
-	resolve_strs_add_to_key(&key, sorted_texts(arena, &base->packages));
-	return digest_of(buf_str(&key));
-}
-
-struct digest resolve_system_inputs(const struct manifest *manifest,
-				    const struct manifest_base *base,
-				    struct str platform, struct arena *arena)
-{
-	auto_buf struct buf key = BUF_EMPTY;
-
-	key_add(&key, STR("system-1"));
-	for (size_t i = 0; i < manifest->instances.n; i++) {
-		const struct manifest_instance *instance =
-			manifest->instances.p[i];
-
-		if (!is_on(instance, base, platform) ||
-		    instance->settings.skip.s.n > 0 ||
-		    instance->settings.system.n == 0)
-			continue;
-		key_add(&key, instance->service->name.s);
-		key_add(&key, instance->machine->name.s);
-		resolve_strs_add_to_key(
-			&key, sorted_texts(arena, &instance->settings.system));
-	}
+	resolve_strs_add_to_key(&key,
+				resolve_sorted_texts(arena, &base->packages));
 	return digest_of(buf_str(&key));
 }
 
@@ -114,87 +92,6 @@ static const struct lock_base *previous_base(const struct work *work)
 	return old && digest_eq(&old->inputs, &work->made->inputs) ? old : NULL;
 }
 
-/* System packages of every service as they were. */
-static bool take_systems(struct work *work, const struct lock_base *old)
-{
-	const struct resolve_options *options = work->run->options;
-	const struct manifest *manifest = options->manifest;
-
-	if (!digest_eq(&old->system_inputs, &work->made->system_inputs))
-		return false;
-	for (size_t i = 0; i < manifest->instances.n; i++) {
-		const struct manifest_instance *instance =
-			manifest->instances.p[i];
-		const struct lock_service *service = lock_find_service(
-			options->previous, instance->service->name.s,
-			instance->machine->name.s);
-
-		if (!is_on(instance, work->base, work->platform) ||
-		    work->is_sick[i] || instance->settings.system.n == 0)
-			continue;
-		/* One that had a problem then is not in the old lock. */
-		if (!service)
-			return false;
-		work->system[i] = service->system;
-	}
-	work->made->system = old->system;
-	return true;
-}
-
-static int resolve_systems(struct work *work, struct debian_archive *archive,
-			   struct error **err)
-{
-	const struct manifest *manifest = work->run->options->manifest;
-	struct arena *arena = work->run->arena;
-	auto_map struct map seen = MAP_EMPTY;
-	struct {
-		struct lock_deb *p;
-		size_t n, capacity;
-	} all = ARRAY_EMPTY;
-	int result = 0;
-
-	for (size_t i = 0; result == 0 && i < manifest->instances.n; i++) {
-		const struct manifest_instance *instance =
-			manifest->instances.p[i];
-		const struct manifest_texts *wanted =
-			&instance->settings.system;
-		struct error *found = NULL;
-		struct lock_debs debs = {NULL, 0};
-
-		if (work->is_sick[i] || wanted->n == 0 ||
-		    !is_on(instance, work->base, work->platform))
-			continue;
-		if (debian_resolve_system(archive, &work->made->debs,
-					  sorted_texts(arena, wanted), arena,
-					  &debs, &found)) {
-			if (err_class(found) != ERR_FLEET) {
-				result = err_pass(err, found);
-				break;
-			}
-			work->is_sick[i] = true;
-			resolve_note(work->run, instance, "lock-system",
-				     wanted->p[0].at, "%s", err_message(found));
-			resolve_note_hint(work->run, "%s",
-					  err_hint_text(found));
-			err_free(found);
-			continue;
-		}
-		work->system[i].p = arena_new_array(arena, struct str, debs.n);
-		work->system[i].n = debs.n;
-		for (size_t j = 0; j < debs.n; j++) {
-			work->system[i].p[j] = debs.p[j].name;
-			if (map_add(&seen, debs.p[j].name))
-				array_push(&all, debs.p[j]);
-		}
-	}
-	work->made->system.n = all.n;
-	work->made->system.p = arena_new_array(arena, struct lock_deb, all.n);
-	if (all.n > 0)
-		memcpy(work->made->system.p, all.p, all.n * sizeof *all.p);
-	array_release(&all);
-	return result;
-}
-
 static int open_archive(const struct work *work,
 			struct debian_archive **archive, struct error **err)
 {
@@ -219,9 +116,10 @@ static int resolve_packages(struct work *work, struct debian_archive *archive,
 	struct arena *arena = work->run->arena;
 	struct lock_strs suites = debian_archive_suites(archive);
 
-	if (debian_resolve_base(archive, work->base->python.s,
-				sorted_texts(arena, &work->base->packages),
-				arena, &made->debs, err))
+	if (debian_resolve_base(
+		    archive, work->base->python.s,
+		    resolve_sorted_texts(arena, &work->base->packages), arena,
+		    &made->debs, err))
 		return -1;
 	made->suites.p = arena_new_array(arena, struct str, suites.n);
 	made->suites.n = suites.n;
@@ -239,24 +137,27 @@ static int resolve_debian(struct work *work, struct error **err)
 	const struct lock_base *old = previous_base(work);
 	auto_debian_archive struct debian_archive *archive = NULL;
 	struct error *found = NULL;
+	struct resolve_systems systems = {
+		.run = work->run,
+		.base = work->made,
+		.on = work->base,
+		.is_sick = work->is_sick,
+		.result = work->system,
+	};
 
 	if (old) {
-		struct digest system_inputs = work->made->system_inputs;
-
 		*work->made = *old;
-		work->made->system_inputs = system_inputs;
-		if (take_systems(work, old))
+		if (resolve_systems_keep(&systems, old))
 			return 0;
 	}
 	if (open_archive(work, &archive, &found) ||
 	    (!old && resolve_packages(work, archive, &found)))
 		return note_or_pass(work, found, err);
-	return resolve_systems(work, archive, err);
+	return resolve_systems_solve(&systems, archive, err);
 }
 
 static int resolve_one(struct work *work, struct error **err)
 {
-	const struct manifest *manifest = work->run->options->manifest;
 	struct arena *arena = work->run->arena;
 
 	*work->made = (struct lock_base){
@@ -264,8 +165,6 @@ static int resolve_one(struct work *work, struct error **err)
 		.platform = arena_str(arena, work->platform),
 		.inputs =
 			resolve_base_inputs(work->base, work->platform, arena),
-		.system_inputs = resolve_system_inputs(manifest, work->base,
-						       work->platform, arena),
 	};
 	if (work->base->kind == MANIFEST_BASE_DEBIAN)
 		return resolve_debian(work, err);
@@ -296,6 +195,7 @@ int resolve_bases(struct resolve_run *run, bool *is_sick,
 	const struct manifest *manifest = run->options->manifest;
 	struct lock *lock = run->result->lock;
 
+	resolve_systems_refuse(run, is_sick);
 	lock->bases = arena_new_array(run->arena, struct lock_base,
 				      manifest->instances.n);
 	for (size_t i = 0; i < manifest->instances.n; i++) {

@@ -7,6 +7,8 @@
 #include "parts/pyindex.h"
 #include "work/resolve.h"
 
+struct debian_archive;
+
 struct resolve_run {
 	const struct resolve_options *options;
 	struct resolve_result *result;
@@ -61,12 +63,36 @@ resolve_replacements(struct resolve_run *run,
 int resolve_bases(struct resolve_run *run, bool *is_sick,
 		  struct lock_strs *system, struct error **err);
 
-/* Of what a base is asked for; of what the services on it add. */
+/* Of what a base is asked for. */
 struct digest resolve_base_inputs(const struct manifest_base *base,
 				  struct str platform, struct arena *arena);
-struct digest resolve_system_inputs(const struct manifest *manifest,
-				    const struct manifest_base *base,
-				    struct str platform, struct arena *arena);
+
+/* A sorted copy in arena. */
+struct lock_strs resolve_sorted_texts(struct arena *arena,
+				      const struct manifest_texts *texts);
+
+/* -- system.c: Debian packages that services add to their base -- */
+
+/* Those of the services on one base, for one platform. */
+struct resolve_systems {
+	struct resolve_run *run;
+	struct lock_base *base; /* of the new lock, with its packages */
+	const struct manifest_base *on;
+	bool *is_sick;
+	struct lock_strs *result; /* per instance: lock_service.system */
+};
+
+/* Services whose base takes no Debian packages have a problem. */
+void resolve_systems_refuse(struct resolve_run *run, bool *is_sick);
+
+/* What services had above the same base and ask for still, they keep. True
+ * where that is all. */
+bool resolve_systems_keep(const struct resolve_systems *systems,
+			  const struct lock_base *old);
+
+/* Resolves what is not kept. */
+int resolve_systems_solve(const struct resolve_systems *systems,
+			  struct debian_archive *archive, struct error **err);
 
 /* -- uv.c -- */
 
