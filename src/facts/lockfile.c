@@ -10,7 +10,10 @@
 
 struct lock *lock_new(void)
 {
-	return mem_zalloc(1, sizeof(struct lock));
+	struct lock *lock = mem_zalloc(1, sizeof *lock);
+
+	lock->version = LOCK_VERSION;
+	return lock;
 }
 
 void lock_free(struct lock *lock)
@@ -304,6 +307,7 @@ static json_t *service_json(const struct lock_service *service)
 	set_texts(item, "closure", service->closure);
 	set_texts(item, "system_requirements", service->system_requirements);
 	set_texts(item, "system", service->system);
+	set_digest(item, "imports", &service->imports);
 	if (service->owner_count == 0)
 		return item;
 	owners = json_object();

@@ -137,6 +137,8 @@ struct lock_service {
 	struct lock_strs system_requirements; /* Debian packages asked for */
 	struct lock_strs system;   /* what these are besides the base:
 				    * "libportaudio2=19.6.0-1.2", sorted */
+	struct digest imports;	   /* of the third-party imports that owners are
+				    * of; zero: owners are not known */
 	struct lock_owner *owners; /* sorted by import */
 	size_t owner_count;
 };

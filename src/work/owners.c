@@ -115,6 +115,23 @@ static struct str first_part(struct str module)
 	return dot < 0 ? module : str_slice(module, 0, (size_t)dot);
 }
 
+/* Of the imports that owners are looked for. */
+static struct digest imports_digest(const struct graph *graph)
+{
+	auto_buf struct buf key = BUF_EMPTY;
+
+	key_add(&key, STR("imports-1"));
+	for (size_t i = 0; i < graph->import_count; i++) {
+		const struct graph_import *import = &graph->imports[i];
+
+		if (import->owner != GRAPH_THIRD_PARTY)
+			continue;
+		key_add(&key, import->module);
+		key_add(&key, import->name);
+	}
+	return digest_of(buf_str(&key));
+}
+
 static void fill_service(struct lock *lock, struct lock_service *service,
 			 const struct lock_resolution *resolution,
 			 const struct reading *readings,
@@ -156,6 +173,7 @@ static void fill_service(struct lock *lock, struct lock_service *service,
 		array_push(&owners, owner);
 	}
 	array_sort(&owners, compare_owners);
+	service->imports = imports_digest(graph);
 	service->owner_count = owners.n;
 	service->owners =
 		arena_new_array(&lock->arena, struct lock_owner, owners.n);
@@ -183,21 +201,45 @@ static const struct graph *graph_of(const struct check *check,
 	return NULL;
 }
 
+/* The walk of a service whose owners are not known, or NULL. */
+static const struct graph *
+graph_to_fill(const struct check *check, const struct lock_service *service,
+	      const struct lock_resolution *resolution)
+{
+	const struct graph *graph = str_eq(service->resolution, resolution->id)
+					    ? graph_of(check, service)
+					    : NULL;
+
+	if (!graph)
+		return NULL;
+	struct digest imports = imports_digest(graph);
+
+	return digest_eq(&imports, &service->imports) ? NULL : graph;
+}
+
 static int fill_resolution(struct lock *lock,
 			   const struct lock_resolution *resolution,
 			   const struct check *check,
 			   const struct listing_source *source,
 			   struct error **err)
 {
+	bool is_known = true;
+
+	for (size_t i = 0; i < lock->service_count; i++)
+		is_known = is_known && !graph_to_fill(check, &lock->services[i],
+						      resolution);
+	if (is_known)
+		return 0;
 	struct reading *readings =
 		mem_zalloc(resolution->package_count, sizeof *readings);
 	int result = read_resolution(resolution, source, readings, err);
 
 	for (size_t i = 0; result == 0 && i < lock->service_count; i++) {
 		struct lock_service *service = &lock->services[i];
-		const struct graph *graph = graph_of(check, service);
+		const struct graph *graph =
+			graph_to_fill(check, service, resolution);
 
-		if (graph && str_eq(service->resolution, resolution->id))
+		if (graph)
 			fill_service(lock, service, resolution, readings,
 				     graph);
 	}

@@ -10,8 +10,9 @@
 struct error;
 struct lock;
 
-/* Fills the owners of every service of the lock that check walked. What no
- * distribution has gets none: check says so, by the lock. Nothing is resolved
- * again. -1 where a list cannot be had. */
+/* Fills the owners of every service of the lock that check walked, unless it
+ * has those of the same imports from an earlier lock. What no distribution has
+ * gets none: check says so, by the lock. Nothing is resolved again. -1 where a
+ * list cannot be had. */
 int owners_fill(struct lock *lock, const struct check *check,
 		const struct listing_source *source, struct error **err);

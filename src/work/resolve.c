@@ -201,6 +201,7 @@ static void keep_owners(const struct resolve_run *run,
 
 	if (!old || !resolve_strs_same(old->closure, service->closure))
 		return;
+	service->imports = old->imports;
 	service->owners = old->owners;
 	service->owner_count = old->owner_count;
 }

@@ -113,6 +113,61 @@ def test_guarded_import_asks_for_nothing(scanned):
     assert names(locked(made)["One"]) == []
 
 
+def test_lock_of_an_older_slipway(scanned):
+    made = scanned({"main.py": "import yaml\n"}, {"One": "run: main.py"})
+    made.ok("lock")
+    path = made.path / "fleet.lock.json"
+    new = path.read_bytes()
+    lock = json.loads(new)
+    lock["version"] = 1
+    for service in lock["services"]:
+        del service["owners"], service["imports"]
+    path.write_text(json.dumps(lock))
+    result = made.ok("check")
+    assert "the lock is an older slipway's: run 'slipway lock'" in result.stderr
+    for verb in (["build"], ["plan"], ["lock", "--check"]):
+        result = made.run(*verb)
+        assert result.returncode == 1
+        assert "an older slipway wrote it" in result.stderr
+        assert "run: slipway lock" in result.stderr
+    made.ok("lock")
+    assert path.read_bytes() == new
+
+
+def test_nothing_changed_needs_no_network(scanned, tmp_path):
+    made = scanned({"main.py": "import yaml\n", "plain.py": ""},
+                   {"One": "run: main.py, system: [libportaudio2]",
+                    "Two": "run: plain.py"})
+    made.ok("lock")
+    path = made.path / "fleet.lock.json"
+    before = path.read_bytes()
+    made.store = tmp_path / "empty"
+    made.ok("lock", "--offline")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("change, said", [
+    (("family: core}", "family: core, extra: [tomli]}"),
+     "the versions of tomli have to be asked of the index"),
+    (("family: core}", "family: core, system: [libportaudio2]}"),
+     "base 'py311': services ask for Debian packages that are not locked: "),
+    (("debian: bookworm,", "debian: bookworm, packages: [libpng16-16],"),
+     "base 'py311': the base is not locked as the manifest asks for it: "),
+])
+def test_offline_says_what_has_to_be_fetched(scanned, change, said):
+    made = scanned({"main.py": "import yaml\n"}, {"One": "run: main.py"})
+    made.ok("lock")
+    manifest = made.path / "fleet.yaml"
+    manifest.write_text(manifest.read_text().replace(*change))
+    path = made.path / "fleet.lock.json"
+    before = path.read_bytes()
+    # uv's own cache may know what the test asks for.
+    result = made.run("lock", "--offline", UV_CACHE_DIR=made.path / "cache")
+    assert result.returncode == 3
+    assert said in result.stderr and "--offline" in result.stderr
+    assert path.read_bytes() == before
+
+
 def test_lock_is_the_same_again(scanned):
     made = scanned({"main.py": "import yaml\n"}, {"One": "run: main.py"})
     made.ok("lock")

@@ -201,6 +201,9 @@ static int run(const struct cli_options *options, struct error **err)
 		return -1;
 	auto_free bool *shown = workspace_select(&workspace, err);
 
+	if (workspace.lock && workspace.lock->version < LOCK_VERSION)
+		log_warn("not checked: where third-party imports come from; "
+			 "the lock is an older slipway's: run 'slipway lock'");
 	if (!workspace.lock)
 		log_warn("not checked: whether sources compile and where "
 			 "third-party imports come from; run 'slipway lock'");

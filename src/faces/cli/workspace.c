@@ -72,6 +72,14 @@ int workspace_open(struct workspace *workspace,
 					  fs_exists(workspace->lock_path))) &&
 	    lock_read(workspace->lock_path, &workspace->lock, err))
 		return -1;
+	if ((needs & WORKSPACE_LOCK) &&
+	    workspace->lock->version < LOCK_VERSION) {
+		err_make(err, ERR_FLEET,
+			 "%s: an older slipway wrote it, without what is "
+			 "needed now",
+			 workspace->lock_path);
+		return err_hint(err, "run: slipway lock");
+	}
 	if ((needs & WORKSPACE_STORE) &&
 	    store_open(options->store, &workspace->store, err))
 		return -1;

@@ -369,11 +369,17 @@ static int read_owners(const struct place *place, struct lock_service *service)
 
 static int read_service(const struct place *place, struct lock_service *service)
 {
-	static const char *const keys[] = {
-		"name",	      "machines",     "base",
-		"resolution", "requirements", "closure",
-		"system",     "owners",	      "system_requirements",
-		NULL};
+	static const char *const keys[] = {"name",
+					   "machines",
+					   "base",
+					   "resolution",
+					   "requirements",
+					   "closure",
+					   "system",
+					   "owners",
+					   "system_requirements",
+					   "imports",
+					   NULL};
 
 	if (check_object(place, keys) ||
 	    read_needed(place, "name", &service->name) ||
@@ -384,7 +390,8 @@ static int read_service(const struct place *place, struct lock_service *service)
 	    read_texts(place, "closure", &service->closure) ||
 	    read_texts(place, "system_requirements",
 		       &service->system_requirements) ||
-	    read_texts(place, "system", &service->system))
+	    read_texts(place, "system", &service->system) ||
+	    read_digest(place, "imports", false, &service->imports))
 		return -1;
 	return read_owners(place, service);
 }

@@ -101,10 +101,11 @@ static void judge_owners(struct judge *judge, const struct lock *lock,
 	const struct graph *graph = &instance->graph;
 	struct arena *arena = &judge->check->arena;
 	const struct lock_service *service =
-		lock ? lock_find_service(lock,
-					 instance->instance->service->name.s,
-					 instance->instance->machine->name.s)
-		     : NULL;
+		lock && lock->version >= LOCK_VERSION
+			? lock_find_service(lock,
+					    instance->instance->service->name.s,
+					    instance->instance->machine->name.s)
+			: NULL;
 
 	if (!service)
 		return;

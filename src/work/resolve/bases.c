@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "parts/debian.h"
+#include "parts/fetch.h"
 #include "work/resolve/run.h"
 
 static bool is_on(const struct manifest_instance *instance,
@@ -150,8 +151,18 @@ static int resolve_debian(struct work *work, struct error **err)
 		if (resolve_systems_keep(&systems, old))
 			return 0;
 	}
-	if (open_archive(work, &archive, &found) ||
-	    (!old && resolve_packages(work, archive, &found)))
+	if (open_archive(work, &archive, &found)) {
+		if (fetch_is_offline(work->run->options->fetch))
+			err_wrap(&found, "%s",
+				 old ? "services ask for Debian packages that "
+				       "are not locked"
+				     : "the base is not locked as the manifest "
+				       "asks for it");
+		err_wrap(&found, "base '" STR_FMT "'",
+			 STR_ARG(work->base->name.s));
+		return note_or_pass(work, found, err);
+	}
+	if (!old && resolve_packages(work, archive, &found))
 		return note_or_pass(work, found, err);
 	return resolve_systems_solve(&systems, archive, err);
 }

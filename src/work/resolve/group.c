@@ -196,14 +196,9 @@ static struct str unit_id(const struct solving *solving, size_t unit)
 
 static bool has_all(struct lock_strs all, struct lock_strs some)
 {
-	for (size_t i = 0; i < some.n; i++) {
-		size_t j = 0;
-
-		while (j < all.n && !str_eq(all.p[j], some.p[i]))
-			j++;
-		if (j == all.n)
+	for (size_t i = 0; i < some.n; i++)
+		if (!resolve_strs_has(all, some.p[i]))
 			return false;
-	}
 	return true;
 }
 

@@ -28,6 +28,14 @@ void resolve_strs_sort(struct lock_strs *strs)
 	strs->n = n;
 }
 
+bool resolve_strs_has(struct lock_strs strs, struct str text)
+{
+	for (size_t i = 0; i < strs.n; i++)
+		if (str_eq(strs.p[i], text))
+			return true;
+	return false;
+}
+
 bool resolve_strs_same(struct lock_strs a, struct lock_strs b)
 {
 	if (a.n != b.n)

@@ -26,6 +26,7 @@ struct resolve_strs {
 
 /* Sorts and drops what is there twice. */
 void resolve_strs_sort(struct lock_strs *strs);
+bool resolve_strs_has(struct lock_strs strs, struct str text);
 bool resolve_strs_same(struct lock_strs a, struct lock_strs b);
 void resolve_strs_add_to_key(struct buf *key, struct lock_strs strs);
 

@@ -15,6 +15,7 @@ enum {
 	TIMEOUT_MS = 15 * 60 * 1000,
 	MAX_PYLOCK_BYTES = 64 << 20,
 	MAX_REASON_BYTES = 1200,
+	MAX_NAMES_BYTES = 300,
 };
 
 extern char **environ;
@@ -375,7 +376,34 @@ static struct str shorten(struct str errors, struct arena *arena)
 	return arena_str(arena, buf_str(&out));
 }
 
-static int judge(const struct proc_result *result, const char *output,
+/* What uv could not know without the network. */
+static int offline_error(const struct resolve_uv_request *request,
+			 struct error **err)
+{
+	auto_buf struct buf names = BUF_EMPTY;
+
+	for (size_t i = 0; i < request->requirements.n; i++) {
+		struct str wanted = request->requirements.p[i];
+
+		if (request->preferred && !request->upgrade &&
+		    resolve_strs_has(request->preferred->requirements, wanted))
+			continue;
+		if (names.n > MAX_NAMES_BYTES) {
+			buf_append_text(&names, ", ...");
+			break;
+		}
+		buf_printf(&names, "%s" STR_FMT, names.n ? ", " : "",
+			   STR_ARG(wanted));
+	}
+	err_make(err, ERR_ENV,
+		 "the versions of %s have to be asked of the index, and "
+		 "--offline forbids that",
+		 names.n ? buf_text(&names) : "what the services need");
+	return err_hint(err, "run slipway lock once without --offline");
+}
+
+static int judge(const struct proc_result *result,
+		 const struct resolve_uv_request *request, const char *output,
 		 struct arena *arena, enum resolve_uv_outcome *outcome,
 		 struct str *text, struct error **err)
 {
@@ -396,6 +424,8 @@ static int judge(const struct proc_result *result, const char *output,
 		*outcome = RESOLVE_UV_CONFLICT;
 		return 0;
 	}
+	if (str_find_str(errors, STR("network was disabled")) >= 0)
+		return offline_error(request, err);
 	errors = str_trim(errors);
 	return err_make(err, ERR_ENV,
 			"uv could not resolve (status %d):\n" STR_FMT,
@@ -443,8 +473,8 @@ int resolve_uv(struct resolve_run *run,
 		return -1;
 	if (workplace_init(&place, run->options->store, request, err) == 0 &&
 	    run_uv(run, request, &place, &scratch, &result, err) == 0)
-		status =
-			judge(&result, place.output, arena, outcome, text, err);
+		status = judge(&result, request, place.output, arena, outcome,
+			       text, err);
 	workplace_release(&place);
 	return status;
 }
