@@ -348,6 +348,15 @@ int zip_open(struct zip *zip, const struct zip_source *source,
 	return depth == ZIP_CHECK_ALL ? check_locals(zip, err) : 0;
 }
 
+int zip_locate(struct zip *zip, const struct zip_member *member,
+	       struct error **err)
+{
+	uint64_t end;
+
+	return zip_check_local(zip, &zip->members[member - zip->members], &end,
+			       err);
+}
+
 const struct zip_member *zip_find(const struct zip *zip, struct str name)
 {
 	struct zip_member key = {.name = name};

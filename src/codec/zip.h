@@ -79,6 +79,11 @@ int zip_open(struct zip *zip, const struct zip_source *source,
 /* The member of a name, or NULL. */
 const struct zip_member *zip_find(const struct zip *zip, struct str name);
 
+/* Checks the local header of one member of an archive that was opened with
+ * ZIP_DIRECTORY_ONLY, so that it can be read. */
+int zip_locate(struct zip *zip, const struct zip_member *member,
+	       struct error **err);
+
 /* One member's bytes, in pieces that do not grow with the member. */
 struct zip_piece {
 	struct str compressed; /* as they are in the archive */
@@ -93,7 +98,8 @@ void zip_stream_free(struct zip_stream *stream);
 void zip_stream_free_pointer(struct zip_stream **stream);
 #define auto_zip_stream __attribute__((cleanup(zip_stream_free_pointer)))
 
-/* Begins at a member of an archive opened with ZIP_CHECK_ALL. */
+/* Begins at a member of an archive opened with ZIP_CHECK_ALL, or a located
+ * one. */
 void zip_stream_start(struct zip_stream *stream, const struct zip *zip,
 		      const struct zip_member *member);
 

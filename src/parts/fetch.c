@@ -516,3 +516,21 @@ int fetch_range(struct fetch *fetch, const struct fetch_request *request,
 		*total = whole;
 	return 0;
 }
+
+int fetch_read_at(void *context, void *p, size_t n, uint64_t offset,
+		  struct error **err)
+{
+	const struct fetch_remote *remote = context;
+	auto_fetch_response struct fetch_response response =
+		FETCH_RESPONSE_EMPTY;
+	struct fetch_request request = {.url = remote->url, .max_bytes = n};
+
+	if (fetch_range(remote->fetch, &request, offset, n, NULL, &response,
+			err))
+		return -1;
+	if (response.body.n != n)
+		return err_make(err, ERR_ENV, "'%s' ends too early",
+				response.url);
+	memcpy(p, response.body.p, n);
+	return 0;
+}

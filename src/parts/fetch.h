@@ -97,6 +97,17 @@ int fetch_range(struct fetch *fetch, const struct fetch_request *request,
 		uint64_t first, uint64_t count, uint64_t *total,
 		struct fetch_response *response, struct error **err);
 
+/* A file on a server whose bytes are read where they are needed. */
+struct fetch_remote {
+	struct fetch *fetch;
+	const char *url;
+};
+
+/* Reads n bytes at offset into p, all of them; remote is a struct
+ * fetch_remote. The read of a struct zip_source (codec/zip.h). */
+int fetch_read_at(void *remote, void *p, size_t n, uint64_t offset,
+		  struct error **err);
+
 struct fetch_file {
 	const char *const *urls; /* tried in turn */
 	size_t url_count;

@@ -183,6 +183,7 @@ int build_run(const struct assembly *assembly, struct store *store,
 		open_bases(&build);
 		log_verbose("phase: downloads");
 		build_download(&build);
+		build_check_paths(&build);
 		log_verbose("phase: layers");
 		make_layers(&build, needed);
 		for (size_t l = 0; l < layer_count; l++)

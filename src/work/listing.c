@@ -74,29 +74,6 @@ static int read_file(void *context, void *p, size_t n, uint64_t offset,
 	return fs_pread_all(file->fd, p, n, offset, file->path, err);
 }
 
-struct remote_source {
-	struct fetch *fetch;
-	const char *url;
-};
-
-static int read_remote(void *context, void *p, size_t n, uint64_t offset,
-		       struct error **err)
-{
-	const struct remote_source *remote = context;
-	auto_fetch_response struct fetch_response response =
-		FETCH_RESPONSE_EMPTY;
-	struct fetch_request request = {.url = remote->url, .max_bytes = n};
-
-	if (fetch_range(remote->fetch, &request, offset, n, NULL, &response,
-			err))
-		return -1;
-	if (response.body.n != n)
-		return err_make(err, ERR_ENV, "'%s' ends too early",
-				response.url);
-	memcpy(p, response.body.p, n);
-	return 0;
-}
-
 static int list(const struct zip_source *source, struct buf *out,
 		struct error **err)
 {
@@ -133,8 +110,8 @@ static int list_remote(const struct listing_source *from,
 	if (pyindex_url(from->index, package->name, package->wheel.file,
 			&package->wheel.sha256, &url, err))
 		return -1;
-	struct remote_source remote = {from->fetch, url};
-	struct zip_source source = {read_remote, &remote,
+	struct fetch_remote remote = {from->fetch, url};
+	struct zip_source source = {fetch_read_at, &remote,
 				    package->wheel.size_bytes};
 
 	return list(&source, out, err);

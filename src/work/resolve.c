@@ -308,12 +308,9 @@ static int solve_all(struct resolve_run *run, struct state *state,
 	return 0;
 }
 
-/* Problems were found in the order of the work: those of a service belong
- * together, in the manifest's order. */
-static void sort_problems(struct resolve_run *run)
+void resolve_problems_sort(const struct manifest *manifest,
+			   struct resolve_problems *problems)
 {
-	const struct manifest *manifest = run->options->manifest;
-	struct resolve_problems *problems = &run->result->problems;
 	struct resolve_problems sorted = ARRAY_EMPTY;
 
 	array_each (struct resolve_problem, problem, problems) {
@@ -365,7 +362,7 @@ int resolve_run(const struct resolve_options *options,
 		result->lock->layers = options->previous->layers;
 		result->lock->layer_count = options->previous->layer_count;
 	}
-	sort_problems(&run);
+	resolve_problems_sort(options->manifest, &result->problems);
 	lock_sort(result->lock);
 	resolve_groups_release(&groups);
 	free(run.uv);

@@ -84,6 +84,11 @@ void resolve_result_release(struct resolve_result *result);
 int resolve_run(const struct resolve_options *options,
 		struct resolve_result *result, struct error **err);
 
+/* Brings problems into the manifest's order of services, those of the whole
+ * fleet first; those of a service stay as they were found. */
+void resolve_problems_sort(const struct manifest *manifest,
+			   struct resolve_problems *problems);
+
 /* What of the manifest the lock was not made from: "service 'Hub' asks for
  * other packages", in the arena; n is 0 where the lock is current. Reads the
  * requirement files and nothing else. */

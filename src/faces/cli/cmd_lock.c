@@ -10,6 +10,7 @@
 #include "faces/cli/causes.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
+#include "work/clashes.h"
 #include "work/owners.h"
 #include "work/resolve.h"
 #include "work/scanned.h"
@@ -149,6 +150,7 @@ static int make(struct workspace *workspace,
 
 	if (resolve_run(resolve, &result, err) ||
 	    owners_fill(result.lock, check, &listing, err) ||
+	    clashes_check(resolve, &listing, &result, err) ||
 	    lock_write(result.lock, workspace->lock_path, err))
 		return -1;
 	if (options->json)

@@ -32,6 +32,11 @@ void build_download(struct build *build);
 int build_open_system(struct build *build, size_t part, struct error **err);
 void build_close_systems(struct build *build);
 
+/* -- paths.c -- */
+
+/* An image whose wheels have different bytes at one path fails. */
+void build_check_paths(struct build *build);
+
 /* -- layers.c -- */
 
 /* Makes one layer and records it. */

@@ -205,7 +205,7 @@ int build_write_images(struct build *build, struct error **err)
 	for (size_t i = 0; i < assembly->planned_count; i++) {
 		size_t number = assembly->planned[i];
 
-		if (build->result->images[number].state == BUILD_SKIPPED)
+		if (build->result->images[number].state != BUILD_BUILT)
 			continue;
 		if (write_image(build, i, &listed[n]) == 0)
 			n++;

@@ -217,21 +217,64 @@ static const struct zip_member *find_metadata(const struct zip *zip)
 	return found;
 }
 
-static int read_zip(struct task *task, int fd, struct buf *out,
+static int read_zip(const struct zip_source *source, struct buf *out,
 		    struct error **err)
 {
 	auto_arena struct arena scratch = ARENA_EMPTY;
 	auto_zip_stream struct zip_stream *stream = zip_stream_new();
-	struct zip_source source = {read_at, &fd, task->size_bytes};
 	struct zip zip;
 
-	if (zip_open(&zip, &source, ZIP_CHECK_ALL, &scratch, err))
+	if (zip_open(&zip, source, ZIP_DIRECTORY_ONLY, &scratch, err))
 		return -1;
 	const struct zip_member *member = find_metadata(&zip);
 
 	if (!member)
 		return err_make(err, ERR_FLEET, "not one METADATA file");
+	if (zip_locate(&zip, member, err))
+		return -1;
 	return zip_read(stream, &zip, member, MAX_METADATA_BYTES, out, err);
+}
+
+/* Where the wheel is: uv's word, then the index's own, which carries the
+ * credentials of the index. None is an error. */
+static int wheel_urls(struct task *task, char **found, const char *urls[2],
+		      size_t *n, struct error **err)
+{
+	const struct lock_file *wheel = &task->package->wheel;
+
+	*n = 0;
+	if (task->url.n > 0)
+		urls[(*n)++] = task->url.p;
+	if (pyindex_url(task->index, task->package->name, wheel->file,
+			&wheel->sha256, found, *n ? NULL : err) == 0)
+		urls[(*n)++] = *found;
+	return *n > 0 ? 0 : -1;
+}
+
+/* Parts of the wheel, where the server gives such: its end and METADATA. False
+ * where that does not go. What it says is a claim, as that of a metadata file
+ * is, until the whole wheel has been hashed. */
+static bool read_parts(struct task *task, struct error **err, int *result)
+{
+	auto_free char *found = NULL;
+	const char *urls[2];
+	size_t n;
+
+	if (wheel_urls(task, &found, urls, &n, NULL))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		auto_buf struct buf text = BUF_EMPTY;
+		struct fetch_remote remote = {task->run->options->fetch,
+					      urls[i]};
+		struct zip_source source = {fetch_read_at, &remote,
+					    task->size_bytes};
+
+		if (read_zip(&source, &text, NULL))
+			continue;
+		*result = parse(task, buf_str(&text), err);
+		return true;
+	}
+	return false;
 }
 
 static int download(struct task *task, struct error **err)
@@ -240,15 +283,9 @@ static int download(struct task *task, struct error **err)
 	auto_free char *label = str_dup(task->package->wheel.file);
 	const struct lock_file *wheel = &task->package->wheel;
 	const char *urls[2];
-	size_t n = 0;
+	size_t n;
 
-	if (task->url.n > 0)
-		urls[n++] = task->url.p;
-	/* The index's own answer carries the credentials of the index. */
-	if (pyindex_url(task->index, task->package->name, wheel->file,
-			&wheel->sha256, &found, n ? NULL : err) == 0)
-		urls[n++] = found;
-	if (n == 0)
+	if (wheel_urls(task, &found, urls, &n, err))
 		return -1;
 	struct fetch_file file = {
 		.urls = urls,
@@ -281,7 +318,9 @@ static int read_wheel(struct task *task, struct error **err)
 	if (fstat(fd, &status))
 		return err_sys(err, "cannot stat '%s'", path);
 	task->size_bytes = (uint64_t)status.st_size;
-	if (read_zip(task, fd, &text, err)) {
+	struct zip_source source = {read_at, &fd, task->size_bytes};
+
+	if (read_zip(&source, &text, err)) {
 		err_wrap(err, STR_FMT, STR_ARG(task->package->wheel.file));
 		return -1;
 	}
@@ -302,7 +341,8 @@ static int read_one(void *argument, struct error **err)
 			ask_size(task);
 		/* Without a size the wheel itself has to tell it. */
 		if (is_here || task->size_bytes == 0 ||
-		    !read_sidecar(task, err, &result))
+		    (!read_sidecar(task, err, &result) &&
+		     !read_parts(task, err, &result)))
 			result = read_wheel(task, err);
 		if (result == 0)
 			result = write_cached(task, err);
