@@ -145,6 +145,24 @@ const struct mapping_table *mapping_table_own(struct arena *arena)
 	return table;
 }
 
+bool mapping_other(const struct mapping_table *table, struct str distribution,
+		   struct str *other)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct mapping_row *row = &table->rows[i];
+		bool has_it = false;
+
+		for (size_t k = 0; k < row->n; k++)
+			has_it |= str_eq(row->names[k], distribution);
+		for (size_t k = 0; has_it && k < row->n; k++) {
+			*other = row->names[k];
+			if (!str_eq(*other, distribution))
+				return true;
+		}
+	}
+	return false;
+}
+
 static const struct mapping_row *table_find(const struct mapping_table *table,
 					    struct str import)
 {

@@ -70,6 +70,11 @@ struct mapping_result {
 	size_t candidate_count;
 };
 
+/* Another distribution that has an import of this one (normalised): false where
+ * the table knows none. */
+bool mapping_other(const struct mapping_table *table, struct str distribution,
+		   struct str *other);
+
 /* The distribution of an import: `import module`, or `from module import name`
  * (name "" or "*": none). What is in the result lives in the table, the
  * service or arena. */

@@ -1,9 +1,16 @@
 """Tracks with the real packages of an index: what clashes, what is CUDA and
 must not be, what has no wheel. Only metadata and file lists are read."""
 
+import hashlib
 import json
+import os
+import pathlib
+import sys
+import zlib
 
 import pytest
+
+from wheel_maker import make_wheel
 
 MANIFEST = """\
 fleet: tracks
@@ -94,5 +101,39 @@ def test_source_only(locked, name, other):
         assert name in problems[service]["message"]
     if other:
         assert f"extra: [{other}]" in problems["Bad"]["hint"]
-    assert "allow: {sdist" in problems["Bad"]["hint"]
     assert "builds none" in problems["Asked"]["hint"]
+
+
+def same_crc():
+    """Two texts of one length and CRC."""
+    seen = {}
+    for number in range(1 << 20):
+        text = hashlib.sha256(b"%d" % number).digest()[:8]
+        other = seen.setdefault(zlib.crc32(text), text)
+        if other != text:
+            return other, text
+    raise AssertionError("no collision in a million")
+
+
+def test_build_compares_by_hash(fleet, simple_index, tmp_path):
+    """A CRC can be forged: the file list of such a wheel is its word only."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name, data in zip(["one", "two"], same_crc()):
+        make_wheel(wheels, name, files={"shared/data.bin": data})
+    index = simple_index(wheels)
+    made = fleet({"fleet.yaml": MANIFEST.format(
+        services="  Both: {extra: [one, two]}\n  One: {extra: [one]}\n"),
+        "main.py": ""})
+    programs = pathlib.Path(sys.executable).parent  # with uv
+    made.environment = {
+        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    made.ok("lock")
+    result = made.run("build", "--json")
+    assert result.returncode == 1
+    states = {image["service"]: image["state"]
+              for image in json.loads(result.stdout)["images"]}
+    assert states == {"Both": "failed", "One": "built"}
+    assert "one 1.0 and two 1.0 install different files at" in result.stderr
+    assert "shared/data.bin" in result.stderr

@@ -209,6 +209,21 @@ static void test_own_table(void **state)
 }
 
 /* Sorted, so that a person finds a line and a merge is clean. */
+static void test_another_with_the_same_import(void **state)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	const struct mapping_table *own = mapping_table_own(&arena);
+	struct str other;
+
+	(void)state;
+	assert_true(mapping_other(own, STR("webrtcvad"), &other));
+	assert_str(other, "webrtcvad-wheels");
+	assert_true(mapping_other(own, STR("onnxruntime-gpu"), &other));
+	assert_str(other, "onnxruntime");
+	assert_false(mapping_other(own, STR("pyyaml"), &other));
+	assert_false(mapping_other(own, STR("no-such"), &other));
+}
+
 static void test_own_table_is_sorted_and_long(void **state)
 {
 	(void)state;
@@ -240,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_allow_is_first),
 		cmocka_unit_test(test_wrong_tables_are_refused),
 		cmocka_unit_test(test_own_table),
+		cmocka_unit_test(test_another_with_the_same_import),
 		cmocka_unit_test(test_own_table_is_sorted_and_long),
 	};
 

@@ -280,47 +280,13 @@ static int run_uv(struct solving *solving, struct resolve_inputs inputs,
 			  text, err);
 }
 
-static bool is_name_byte(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-/* The name at the start of a requirement in normal form. */
-static struct str name_of(struct str requirement)
-{
-	size_t n = 0;
-
-	while (n < requirement.n && is_name_byte(requirement.p[n]))
-		n++;
-	return str_slice(requirement, 0, n);
-}
-
-/* text says the name, and not as a part of a longer one. */
-static bool says_name(struct str text, struct str name)
-{
-	size_t at = 0;
-
-	for (;;) {
-		struct str rest = str_slice(text, at, text.n);
-		ptrdiff_t found = str_find_str(rest, name);
-
-		if (found < 0)
-			return false;
-		size_t start = at + (size_t)found, end = start + name.n;
-
-		if ((start == 0 || !is_name_byte(text.p[start - 1])) &&
-		    (end == text.n || !is_name_byte(text.p[end])))
-			return true;
-		at = end;
-	}
-}
-
 static bool is_suspect(const struct resolve_unit *unit, struct str reason)
 {
 	struct lock_strs requirements = unit->inputs.requirements;
 
 	for (size_t i = 0; i < requirements.n; i++)
-		if (says_name(reason, name_of(requirements.p[i])))
+		if (resolve_says_name(reason,
+				      resolve_name_of(requirements.p[i])))
 			return true;
 	return false;
 }
@@ -499,55 +465,13 @@ static int read_answer(struct solving *solving, struct str pylock,
 		missing.p[0].by.n ? "" : "a service", STR_ARG(missing.p[0].by));
 }
 
-/* Where the manifest asks for a package that the reason speaks of. */
-static struct manifest_place
-find_place(const struct manifest_instance *instance, struct str reason)
-{
-	auto_arena struct arena scratch = ARENA_EMPTY;
-
-	array_each (const struct manifest_text, text,
-		    &instance->settings.extra) {
-		struct requirement requirement;
-		const char *what;
-
-		if (requirement_parse(text->s, &scratch, &requirement, &what) &&
-		    says_name(reason, requirement.name))
-			return text->at;
-	}
-	return instance->service->name.at;
-}
-
 /* The services of some units have no versions, for uv's reason. */
 static void note_units(struct solving *solving, const size_t *units, size_t n,
 		       struct str reason)
 {
-	const struct manifest *manifest = solving->run->options->manifest;
-	const char *code = "lock-conflict";
-	const char *hint = "change what the service asks for, or the pins of "
-			   "its track";
-
-	if (str_find_str(reason, STR("no usable wheels")) >= 0 ||
-	    str_find_str(reason, STR("has no wheel")) >= 0) {
-		code = "lock-no-wheel";
-		hint = "ask for a distribution or version that has wheels for "
-		       "the target";
-	} else if (str_find_str(reason, STR("was not found")) >= 0) {
-		code = "lock-not-found";
-		hint = "check the spelling; a package of another index is "
-		       "bound to it by tracks.NAME.indexes";
-	}
-	for (size_t i = 0; i < n; i++) {
-		array_each (size_t, number,
-			    &solving->group->units.p[units[i]].instances) {
-			const struct manifest_instance *instance =
-				manifest->instances.p[*number];
-
-			resolve_note(solving->run, instance, code,
-				     find_place(instance, reason), STR_FMT,
-				     STR_ARG(reason));
-			resolve_note_hint(solving->run, "%s", hint);
-		}
-	}
+	for (size_t i = 0; i < n; i++)
+		resolve_explain(solving->run,
+				&solving->group->units.p[units[i]], reason);
 }
 
 /* Makes the resolution of some units, beginning with uv's answer for them. */

@@ -176,6 +176,18 @@ struct resolve_group {
 	} units; /* one per different inputs */
 };
 
+/* -- explain.c -- */
+
+/* Every service of a unit has a problem, for uv's reason. */
+void resolve_explain(struct resolve_run *run, const struct resolve_unit *unit,
+		     struct str reason);
+
+/* The name at the start of a requirement in normal form. */
+struct str resolve_name_of(struct str requirement);
+
+/* text says the name, and not as a part of a longer one. */
+bool resolve_says_name(struct str text, struct str name);
+
 struct resolve_groups {
 	struct resolve_group *p;
 	size_t n, capacity;
