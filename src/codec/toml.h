@@ -22,6 +22,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+struct buf;
+
 enum {
 	TOML_MAX_BYTES = 64 * 1024 * 1024, /* of a document */
 	TOML_MAX_DEPTH = 128, /* of arrays and tables in each other, and of
@@ -89,6 +91,9 @@ struct toml_place {
  * borrowed from). On failure *root is untouched and place says where. */
 enum toml_status toml_parse(struct str text, struct arena *arena,
 			    struct toml_value **root, struct toml_place *place);
+
+/* Appends text, which is UTF-8, as a basic string with its quotes. */
+void toml_append_string(struct buf *out, struct str text);
 
 /* What went wrong, as a noun phrase: "a key that is defined twice". */
 const char *toml_status_text(enum toml_status status);

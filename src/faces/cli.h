@@ -20,6 +20,7 @@ struct cli_options {
 	const char *folder; /* -C: where fleet.yaml is; default "." */
 	const char *store;  /* --store; NULL: see store_default_path() */
 	const char *output; /* -o */
+	const char *export; /* a format; NULL: not */
 	unsigned jobs;	    /* 0: one per core */
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;

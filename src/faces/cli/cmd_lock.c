@@ -1,5 +1,6 @@
 /* slipway lock: pin everything that the fleet is made of. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/error.h"
@@ -8,6 +9,7 @@
 #include "base/pool.h"
 #include "codec/json.h"
 #include "faces/cli/causes.h"
+#include "faces/cli/export.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/clashes.h"
@@ -22,6 +24,10 @@ static const struct cli_option lock_options[] = {
 	 AT(check)},
 	{"upgrade", 0, CLI_OPTIONAL, "PACKAGE",
 	 "take newer versions, of all or of one", AT(upgrade)},
+	{"export", 0, CLI_TEXT, "FORMAT",
+	 "of the lock as it is: pylock (PEP 751, with urls)", AT(export)},
+	{"output", 'o', CLI_TEXT, "FILE",
+	 "where --export writes; a folder for several services", AT(output)},
 	CLI_OPTIONS_END,
 };
 
@@ -165,7 +171,7 @@ static int make(struct workspace *workspace,
 	return status == 0 && result.problems.n ? 1 : status;
 }
 
-static int run(const struct cli_options *options, struct error **err)
+static int lock(const struct cli_options *options, struct error **err)
 {
 	auto_workspace struct workspace workspace = {0};
 	auto_source_tree struct source_tree tree = SOURCE_TREE_EMPTY;
@@ -203,17 +209,55 @@ static int run(const struct cli_options *options, struct error **err)
 	return status;
 }
 
+static int check_usage(const struct cli_options *options, struct error **err)
+{
+	if (options->export && strcmp(options->export, "pylock") != 0) {
+		err_make(err, ERR_USAGE, "'%s' is no format of --export",
+			 options->export);
+		return err_hint(err, "take --export pylock");
+	}
+	if (!options->export && (options->word_count || options->output))
+		return err_make(err, ERR_USAGE,
+				"'slipway lock' locks the whole fleet; "
+				"services and -o go with --export");
+	return 0;
+}
+
+static int export(const struct cli_options *options, struct error **err)
+{
+	auto_workspace struct workspace workspace = {0};
+
+	return workspace_open(
+		       &workspace, options,
+		       WORKSPACE_MANIFEST | WORKSPACE_LOCK | WORKSPACE_NETWORK,
+		       err) || cli_export_pylock(&workspace, err)
+		       ? -1
+		       : 0;
+}
+
+static int run(const struct cli_options *options, struct error **err)
+{
+	if (check_usage(options, err))
+		return -1;
+	return options->export ? export(options, err) : lock(options, err);
+}
+
 const struct cli_verb verb_lock = {
 	.name = "lock",
 	.summary = "pin Python packages and bases by hash: fleet.lock.json",
-	.synopsis = "[--check] [--upgrade[=PACKAGE]]",
+	.synopsis =
+		"[--check] [--upgrade[=PACKAGE]]\n"
+		"       slipway lock --export pylock [-o FILE] [SERVICE...]",
 	.about = "Resolves what the services need and writes fleet.lock.json "
 		 "beside fleet.yaml:\nexact versions, sizes and SHA-256 of "
 		 "every wheel and every base package. Versions\nstay as they "
 		 "are unless the manifest or --upgrade asks for others.\n\n"
 		 "  slipway lock\n"
 		 "  slipway lock --upgrade=pyzmq\n"
-		 "  slipway lock --check       # in CI",
+		 "  slipway lock --check       # in CI\n"
+		 "  slipway lock --export pylock -o pylock.toml Hub\n"
+		 "  uv pip install -r pylock.toml",
+	.takes_words = true,
 	.options = lock_options,
 	.run = run,
 };

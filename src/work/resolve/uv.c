@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/proc.h"
+#include "codec/toml.h"
 #include "facts/store.h"
 #include "facts/version.h"
 #include "parts/fetch.h"
@@ -51,21 +52,6 @@ static int write_lines(const char *path, struct lock_strs lines,
 	return fs_write_file(path, buf_str(&text), 0600, err);
 }
 
-/* A TOML basic string. */
-static void append_quoted(struct buf *out, struct str text)
-{
-	buf_append_byte(out, '"');
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')
-			buf_printf(out, "\\u%04x", c);
-		else
-			buf_append_byte(out, (char)c);
-	}
-	buf_append_byte(out, '"');
-}
-
 /* A project whose dependencies are the requirements: the one form of input in
  * which uv binds a package to an index. */
 static int write_project(const char *path, struct lock_strs requirements,
@@ -76,7 +62,7 @@ static int write_project(const char *path, struct lock_strs requirements,
 	buf_append_text(&out, "[project]\nname = \"fleet\"\nversion = \"0\"\n"
 			      "dependencies = [\n");
 	for (size_t i = 0; i < requirements.n; i++) {
-		append_quoted(&out, requirements.p[i]);
+		toml_append_string(&out, requirements.p[i]);
 		buf_append_text(&out, ",\n");
 	}
 	buf_append_text(&out, "]\n");
@@ -85,14 +71,14 @@ static int write_project(const char *path, struct lock_strs requirements,
 			   "[[tool.uv.index]]\nname = \"track-%zu\"\n"
 			   "explicit = true\nurl = ",
 			   i);
-		append_quoted(&out, track->indexes.p[i].url.s);
+		toml_append_string(&out, track->indexes.p[i].url.s);
 		buf_append_text(&out, "\n");
 	}
 	buf_append_text(&out, "[tool.uv.sources]\n");
 	for (size_t i = 0; i < track->indexes.n; i++)
 		array_each (const struct manifest_text, package,
 			    &track->indexes.p[i].packages) {
-			append_quoted(&out, package->s);
+			toml_append_string(&out, package->s);
 			buf_printf(&out, " = {index = \"track-%zu\"}\n", i);
 		}
 	return fs_write_file(path, buf_str(&out), 0600, err);
@@ -136,9 +122,9 @@ static int write_preferences(const char *path,
 			"lock-version = \"1.0\"\ncreated-by = \"slipway\"\n");
 	for (size_t i = 0; i < preferred->package_count; i++) {
 		buf_append_text(&text, "[[packages]]\nname = ");
-		append_quoted(&text, preferred->packages[i].name);
+		toml_append_string(&text, preferred->packages[i].name);
 		buf_append_text(&text, "\nversion = ");
-		append_quoted(&text, preferred->packages[i].version);
+		toml_append_string(&text, preferred->packages[i].version);
 		buf_append_text(&text, "\n");
 	}
 	return fs_write_file(path, buf_str(&text), 0600, err);
