@@ -137,3 +137,28 @@ def test_build_compares_by_hash(fleet, simple_index, tmp_path):
     assert states == {"Both": "failed", "One": "built"}
     assert "one 1.0 and two 1.0 install different files at" in result.stderr
     assert "shared/data.bin" in result.stderr
+
+
+def test_one_package_is_upgraded(fleet, simple_index, tmp_path):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    index = simple_index(wheels)
+    made = fleet({"fleet.yaml": MANIFEST.format(
+        services="  One: {extra: [one, two]}\n"), "main.py": ""})
+    programs = pathlib.Path(sys.executable).parent  # with uv
+    made.environment = {
+        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+    def closure():
+        lock = json.loads((made.path / "fleet.lock.json").read_text())
+        return lock["services"][0]["closure"]
+
+    for version in ["1.0", "2.0"]:
+        make_wheel(wheels, "one", version)
+        make_wheel(wheels, "two", version)
+        made.ok("lock")
+        made.ok("lock", "--check")
+        assert closure() == ["one==1.0", "two==1.0"]
+    made.ok("lock", "--upgrade=two")
+    assert closure() == ["one==1.0", "two==2.0"]
