@@ -23,11 +23,12 @@ static struct wheel *wheel_of(struct checker *checker, size_t number)
 {
 	const struct build *build = checker->build;
 	const struct assemble_part *part = &build->assembly->parts[number];
-	const struct lock_file *file =
-		part->package ? &part->package->wheel : NULL;
 
-	if (part->kind != ASSEMBLE_WHEEL ||
-	    !store_download_has(build->store, &file->sha256))
+	if (part->kind != ASSEMBLE_WHEEL)
+		return NULL;
+	const struct lock_file *file = &part->package->wheel;
+
+	if (!store_download_has(build->store, &file->sha256))
 		return NULL;
 	if (!checker->wheels[number]) {
 		auto_free char *path =
