@@ -391,12 +391,17 @@ static void make_plan(struct assembly *assembly)
 			arena_printf(&assembly->arena, "%s@%s",
 				     image->instance->service->name.s.p,
 				     image->instance->machine->name.s.p),
-			image->parts, image->part_count};
+			image->parts, image->part_count, PLAN_NONE, false};
 		assembly->planned[assembly->planned_count++] = i;
 	}
-	plan_make(&assembly->plan, &assembly->arena, assembly->plan_parts,
-		  assembly->part_count, services, assembly->planned_count,
-		  &options);
+	struct plan_input input = {
+		.parts = assembly->plan_parts,
+		.part_count = assembly->part_count,
+		.services = services,
+		.service_count = assembly->planned_count,
+	};
+
+	plan_make(&assembly->plan, &assembly->arena, &input, &options);
 }
 
 /* The first error that check has for an instance, as an error. */
