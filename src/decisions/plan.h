@@ -44,9 +44,7 @@ enum plan_kind {
 };
 
 struct plan_part {
-	/* Names the content; unique. Its first word is what stays the same
-	 * when the version changes, unique within a service. */
-	struct str id;
+	struct str id; /* names the content; unique; what is remembered */
 	enum plan_kind kind;
 	uint64_t bytes;		   /* unpacked, as far as known */
 	uint64_t compressed_bytes; /* of its layer, as far as known */
