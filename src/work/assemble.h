@@ -115,6 +115,12 @@ void assembly_make_unsourced(struct assembly *assembly,
 void assembly_release(struct assembly *assembly);
 #define auto_assembly __attribute__((cleanup(assembly_release)))
 
+/* What a planned image is of: one of the services, or of the families behind
+ * them, as if it were a service of a machine without a name. */
+const struct manifest_instance *
+assembly_planned(const struct assembly *assembly, size_t planned,
+		 const struct lock_base **base);
+
 /* Makes the plan again, as if none were remembered. */
 void assembly_replan(struct assembly *assembly);
 

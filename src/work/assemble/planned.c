@@ -123,6 +123,23 @@ bool assembly_is_worth_replanning(const struct assembly *assembly)
 	       bytes - assembly->fresh_bytes > bytes / REPLAN_SHARE;
 }
 
+const struct manifest_instance *
+assembly_planned(const struct assembly *assembly, size_t planned,
+		 const struct lock_base **base)
+{
+	const struct plan_service *service = &assembly->input.services[planned];
+
+	if (service->is_family_image) {
+		const struct assemble_family *family =
+			&assembly->families[service->family];
+
+		*base = family->first->base;
+		return family->instance;
+	}
+	*base = assembly->images[assembly->planned[planned]].base;
+	return assembly->images[assembly->planned[planned]].instance;
+}
+
 size_t assembly_find_new(const struct assembly *assembly,
 			 const struct lock_node *nodes, size_t count, bool *out)
 {
