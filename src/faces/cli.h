@@ -20,7 +20,8 @@ struct cli_options {
 	const char *folder; /* -C: where fleet.yaml is; default "." */
 	const char *store;  /* --store; NULL: see store_default_path() */
 	const char *output; /* -o */
-	unsigned jobs;	    /* 0: one per core */
+	const char *against, *since; /* of plan: files */
+	unsigned jobs;		     /* 0: one per core */
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;
 	bool check, record, remove, replan;

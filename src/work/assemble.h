@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "decisions/plan.h"
+#include "decisions/proposal.h"
 #include "facts/lockfile.h"
 #include "facts/manifest.h"
 #include "parts/debian.h"
@@ -140,6 +141,12 @@ size_t assembly_find_new(const struct assembly *assembly,
 uint64_t assembly_pull_bytes(const struct assembly *assembly,
 			     const struct manifest_machine *machine,
 			     const uint64_t *bytes, const bool *chosen);
+
+/* What families the fleet should have, and what they carry that few use: only
+ * packages that the manifest names for a family. Packages are numbers of parts,
+ * families those of the manifest, services numbers of images. */
+void assembly_propose(const struct assembly *assembly, struct arena *arena,
+		      struct proposals *proposals);
 
 /* Key of a planned layer's blob. */
 struct digest assembly_layer_key(const struct assembly *assembly, size_t layer);

@@ -32,26 +32,20 @@ static int family_closure(struct assembly *assembly,
 {
 	struct arena *arena = &assembly->arena;
 	const struct manifest_texts *packages = &family->all_packages;
-	const struct manifest_pairs *pairs = &image->instance->track->replaces;
 	const struct lock_resolution *resolution = lock_find_resolution(
 		assembly->lock, image->service->resolution);
 	struct lock_strs wanted = {
 		arena_new_array(arena, struct str, packages->n), packages->n};
-	struct closure_replacement *replacements =
-		arena_new_array(arena, struct closure_replacement, pairs->n);
 
 	*closure = (struct lock_strs){NULL, 0};
 	if (packages->n == 0)
 		return 0;
 	for (size_t i = 0; i < packages->n; i++)
 		wanted.p[i] = packages->p[i].s;
-	for (size_t i = 0; i < pairs->n; i++)
-		replacements[i] = (struct closure_replacement){
-			name_normalise(arena, pairs->p[i].name.s),
-			name_normalise(arena, pairs->p[i].value.s)};
 	if (resolution &&
 	    closure_of(resolution, wanted,
-		       (struct closure_replacements){replacements, pairs->n},
+		       closure_replacements_of(
+			       &image->instance->track->replaces, arena),
 		       arena, closure, err) == 0)
 		return 0;
 	if (!resolution)
