@@ -176,15 +176,16 @@ void assemble_families(struct assembly *assembly)
 			continue;
 		image->family = find(&finder, image, image->instance->family,
 				     &image->error);
-		for (ptrdiff_t f = image->family; f >= 0;
-		     f = finder.families.p[f].parent)
-			finder.families.p[f].image_count++;
 	}
 	assembly->family_count = finder.families.n;
 	assembly->families = arena_new_array(
 		&assembly->arena, struct assemble_family, finder.families.n);
 	for (size_t i = 0; i < finder.families.n; i++)
 		assembly->families[i] = finder.families.p[i];
+	for (size_t i = 0; i < assembly->image_count; i++)
+		for (ptrdiff_t f = assembly->images[i].family; f >= 0;
+		     f = assembly->families[f].parent)
+			assembly->families[f].image_count++;
 	for (size_t i = 0; i < assembly->family_count; i++)
 		if (is_chosen(assembly, i))
 			assembly->families[i].instance = make_instance(
