@@ -80,9 +80,18 @@ void buckets_release(struct buckets *buckets);
 void plan_split_heavy(struct planner *planner, struct group *group,
 		      struct buckets *buckets);
 
-/* By what saves most; what shares nothing goes alone. */
+/* By what saves most; what shares nothing goes alone. Of at most PLAN_FEW
+ * services, in the way that saves most of all. */
 void plan_split(struct planner *planner, struct group *group,
 		struct buckets *buckets);
+
+/* -- exact.c -- */
+
+enum { PLAN_FEW = 8 };
+
+/* For 2 to PLAN_FEW services. */
+void plan_split_few(struct planner *planner, struct group *group,
+		    struct buckets *buckets);
 
 /* -- grow.c -- */
 

@@ -283,5 +283,8 @@ void plan_split_heavy(struct planner *planner, struct group *group,
 void plan_split(struct planner *planner, struct group *group,
 		struct buckets *buckets)
 {
-	split(planner, group, false, buckets);
+	if (group->n <= PLAN_FEW)
+		plan_split_few(planner, group, buckets);
+	else
+		split(planner, group, false, buckets);
 }
