@@ -197,3 +197,28 @@ def test_why_names_every_way(shared):
     near = shared.run("why", "Page", "orjsn")
     assert "did you mean orjson?" in near.stderr
     assert shared.run("why", "Page").returncode == 2
+
+
+def test_replan_moves_layers_where_that_pays(fleet, shared_store):
+    one = ("fleet: two\nbases: {py311: {debian: bookworm, python: '3.11'}}\n"
+           "machines: {desk: {platform: linux/amd64}}\n"
+           "defaults: {machines: desk, health: none}\nservices:\n"
+           "  One: {run: main.py, extra: [lxml, PyYAML]}\n")
+    made = fleet({"fleet.yaml": one, "main.py": ""})
+    made.store = shared_store
+    made.ok("lock")
+    # One has both in one layer, which is of no use to Two.
+    made.write({"fleet.yaml": one + "  Two: {run: main.py, extra: [lxml]}\n"})
+    kept = made.json("lock")["plan"]
+    assert not kept["replanned"]
+    assert kept["replan_bytes"] < kept["tree_bytes"] * 0.95
+    assert made.json("plan")["replan"]["worth"]
+    assert "slipway lock --replan" in made.ok("plan").stdout
+    moved = made.json("lock", "--replan")["plan"]
+    assert moved["replanned"]
+    assert moved["tree_bytes"] == kept["replan_bytes"]
+    plan = made.json("plan")
+    [layer] = [layer for layer in plan["layers"]
+               if any(part.startswith("lxml") for part in layer["parts"])]
+    assert layer["services"] == ["One", "Two"]
+    assert not plan["replan"]["worth"]
