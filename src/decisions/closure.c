@@ -5,8 +5,23 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "facts/manifest.h"
 #include "facts/marker.h"
 #include "facts/version.h"
+
+struct closure_replacements
+closure_replacements_of(const struct manifest_pairs *replaces,
+			struct arena *arena)
+{
+	struct closure_replacement *made =
+		arena_new_array(arena, struct closure_replacement, replaces->n);
+
+	for (size_t i = 0; i < replaces->n; i++)
+		made[i] = (struct closure_replacement){
+			name_normalise(arena, replaces->p[i].name.s),
+			name_normalise(arena, replaces->p[i].value.s)};
+	return (struct closure_replacements){made, replaces->n};
+}
 
 /* One step of the walk: a package, or one of its extras. */
 struct need {

@@ -29,6 +29,13 @@ struct closure_replacements {
 	size_t n;
 };
 
+struct manifest_pairs;
+
+/* The `replaces` of a track, in arena. */
+struct closure_replacements
+closure_replacements_of(const struct manifest_pairs *replaces,
+			struct arena *arena);
+
 /* A package that is needed and not in the resolution. */
 struct closure_missing {
 	struct str name, extras; /* "onnxruntime-gpu", "" or "[cuda]" */

@@ -28,6 +28,12 @@ static json_t *time_text(int64_t seconds)
 	return json_string(text);
 }
 
+/* A family's own image: of no machine. */
+static bool is_family(const struct image_input *input)
+{
+	return input->instance->machine->name.s.n == 0;
+}
+
 /* -- environment -- */
 
 static void set_text(json_t *env, const char *name, const char *value)
@@ -191,10 +197,14 @@ static json_t *environment(const struct image_input *input)
 	add_counts(env, input->instance->machine);
 	add_gpu(env, input->instance);
 	add_health(env, &settings->health);
-	json_object_set_new(env, "SLIPWAY_SERVICE",
-			    json_new_str(input->instance->service->name.s));
-	json_object_set_new(env, "SLIPWAY_MACHINE",
-			    json_new_str(input->instance->machine->name.s));
+	if (!is_family(input)) {
+		json_object_set_new(
+			env, "SLIPWAY_SERVICE",
+			json_new_str(input->instance->service->name.s));
+		json_object_set_new(
+			env, "SLIPWAY_MACHINE",
+			json_new_str(input->instance->machine->name.s));
+	}
 	if (input->manifest->version.s.n)
 		json_object_set_new(env, "SLIPWAY_REVISION",
 				    json_new_str(input->manifest->version.s));
@@ -240,6 +250,8 @@ static json_t *command(const struct manifest_run *run)
 	json_t *words = json_array();
 
 	json_array_append_new(words, json_string(IMAGE_PYTHON));
+	if (run->entry.s.n == 0)
+		return words;
 	if (run->is_module) {
 		json_array_append_new(words, json_string("-m"));
 		json_array_append_new(words, json_new_str(run->entry.s));
@@ -324,8 +336,12 @@ static json_t *annotations(const struct image_input *input)
 			json_string(digest_text(&input->base_digest).p));
 	json_object_set_new(set, "io.slipway.fleet",
 			    json_new_str(manifest->fleet.s));
-	json_object_set_new(set, "io.slipway.machine",
-			    json_new_str(input->instance->machine->name.s));
+	json_object_set_new(
+		set,
+		is_family(input) ? "io.slipway.family" : "io.slipway.machine",
+		json_new_str(is_family(input)
+				     ? input->instance->service->name.s
+				     : input->instance->machine->name.s));
 	return set;
 }
 

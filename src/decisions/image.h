@@ -35,6 +35,8 @@ struct image_layer {
 
 struct image_input {
 	const struct manifest *manifest;
+	/* A machine without a name makes it the image of a family, named as
+	 * its service: it runs Python, and nobody asks for its health. */
 	const struct manifest_instance *instance;
 	const struct image_layer *layers; /* lowest first */
 	size_t layer_count;

@@ -13,8 +13,8 @@
 #include "faces/cli/verbs.h"
 
 static const struct cli_verb *const verbs[] = {
-	&verb_check,  &verb_lock, &verb_plan,	&verb_build,
-	&verb_verify, &verb_du,	  &verb_schema,
+	&verb_check, &verb_lock,   &verb_plan, &verb_build,
+	&verb_why,   &verb_verify, &verb_du,   &verb_schema,
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };

@@ -21,10 +21,11 @@ struct cli_options {
 	const char *store;  /* --store; NULL: see store_default_path() */
 	const char *output; /* -o */
 	const char *export; /* a format; NULL: not */
-	unsigned jobs;	    /* 0: one per core */
+	const char *against, *since; /* of plan: files */
+	unsigned jobs;		     /* 0: one per core */
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;
-	bool check, record, remove;
+	bool check, record, remove, replan;
 	const char *upgrade; /* "": everything, else one package; NULL: not */
 	char **words;	     /* services, globs, family:GLOB, machine:NAME */
 	size_t word_count;

@@ -150,6 +150,9 @@ void lock_sort(struct lock *lock)
 	for (size_t i = 0; i < lock->service_count; i++)
 		sort_service(&lock->services[i]);
 	SORT(lock->services, lock->service_count, service_cmp);
+	for (size_t i = 0; i < lock->plan_count; i++)
+		SORT(lock->plan[i].services.p, lock->plan[i].services.n,
+		     text_cmp);
 	SORT(lock->layers, lock->layer_count, layer_cmp);
 }
 
@@ -252,6 +255,8 @@ static void set_file(json_t *object, const char *key,
 	item = json_object();
 	set_text(item, "file", file->file);
 	set_size(item, "size", file->size_bytes);
+	if (file->unpacked_bytes)
+		set_size(item, "unpacked", file->unpacked_bytes);
 	set_digest(item, "sha256", &file->sha256);
 	set_text(item, "index", file->index);
 	json_object_set_new(object, key, item);
@@ -340,6 +345,7 @@ static json_t *node_json(const struct lock_node *node)
 	set_text(item, "id", node->id);
 	set_text(item, "parent", node->parent);
 	set_texts(item, "parts", node->parts);
+	set_texts(item, "services", node->services);
 	return item;
 }
 

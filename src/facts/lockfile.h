@@ -84,6 +84,7 @@ struct lock_file {
 	struct str file; /* its name: "pyzmq-27.1.0-cp311-...-x86_64.whl" */
 	uint64_t size_bytes;
 	struct digest sha256;
+	uint64_t unpacked_bytes; /* of a wheel's members; 0: not known */
 	struct str index; /* the track that binds the package to an index; "" is
 			   * what the host's own configuration names */
 };
@@ -147,6 +148,8 @@ struct lock_service {
 struct lock_node {
 	struct str id, parent; /* parent "" at the base */
 	struct lock_strs parts;
+	struct lock_strs services; /* that end here, but for their source;
+				    * sorted: "Echo@desk", "family core" */
 };
 
 /* What a layer came out as. key says of which inputs, by which compressor. */

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/map.h"
 #include "parts/wheel.h"
+#include "work/assemble/assemble_private.h"
 #include "work/check.h"
 #include "work/runtime.h"
 
@@ -206,10 +207,11 @@ static int add_init_part(struct assembler *assembler,
 		.bytes = programs[0].n + programs[1].n,
 		.compressed_bytes = programs[0].n + programs[1].n,
 	};
-	/* One id per base: it lies on top of it. */
-	struct str id =
-		arena_printf(&assembler->assembly->arena, "init " STR_FMT " %s",
-			     STR_ARG(base->name), digest_text(&part.key).p);
+	/* One id per base: it lies on top of it. A newer slipway has another
+	 * one in the same place. */
+	struct str id = arena_printf(
+		&assembler->assembly->arena, "init " STR_FMT " " STR_FMT,
+		STR_ARG(base->name), STR_ARG(base->platform));
 
 	*number = part_number(assembler, id, &part, &plan_part);
 	return 0;
@@ -229,12 +231,16 @@ static size_t add_wheel_part(struct assembler *assembler,
 	enum manifest_bytecode bytecode = image->instance->settings.bytecode;
 	auto_buf struct buf key = BUF_EMPTY;
 
-	key_add(&key, STR("wheel"));
-	key_add(&key, str_from(wheel_installer_version()));
 	key_add(&key, str_from(digest_text(&package->wheel.sha256).p));
 	key_add(&key, str_from(bytecode_word(bytecode)));
 	/* Paths hold the Python version even where there is no bytecode. */
 	key_add(&key, python_id(assembler, image->base));
+	/* What the plan remembers outlives a version of the installer. */
+	struct digest inputs = digest_of(buf_str(&key));
+	struct digest_text inputs_text = digest_text(&inputs);
+
+	key_add(&key, STR("wheel"));
+	key_add(&key, str_from(wheel_installer_version()));
 	struct assemble_part part = {
 		.kind = ASSEMBLE_WHEEL,
 		.key = digest_of(buf_str(&key)),
@@ -246,16 +252,17 @@ static size_t add_wheel_part(struct assembler *assembler,
 		.resolution = resolution,
 		.bytecode = bytecode,
 	};
-	/* Unpacked sizes are not in the lock; the plan must not depend on what
-	 * a store happens to know. */
+	/* The plan must not depend on what a store happens to know. */
 	struct plan_part plan_part = {
 		.kind = PLAN_WHEEL,
-		.bytes = package->wheel.size_bytes,
+		.bytes = package->wheel.unpacked_bytes
+				 ? package->wheel.unpacked_bytes
+				 : package->wheel.size_bytes,
 		.compressed_bytes = package->wheel.size_bytes,
 	};
 	struct str id = arena_printf(
-		arena, STR_FMT " " STR_FMT " %s", STR_ARG(package->name),
-		STR_ARG(package->version), digest_text(&part.key).p);
+		arena, STR_FMT " " STR_FMT " %.16s", STR_ARG(package->name),
+		STR_ARG(package->version), digest_hex(&inputs_text));
 
 	return part_number(assembler, id, &part, &plan_part);
 }
@@ -420,7 +427,8 @@ static int add_image_parts(struct assembler *assembler,
 		parts[n++] =
 			add_wheel_part(assembler, image, resolution, package);
 	}
-	if (add_source_part(assembler, image, &parts[n++], err))
+	if (image->checked &&
+	    add_source_part(assembler, image, &parts[n++], err))
 		return -1;
 	image->parts = parts;
 	image->part_count = n;
@@ -439,35 +447,6 @@ static enum layer_compression compression_of(const struct manifest *manifest)
 		break;
 	}
 	return LAYER_GZIP;
-}
-
-static void make_plan(struct assembly *assembly)
-{
-	const struct manifest *manifest = assembly->manifest;
-	struct plan_options options = {
-		.max_layers = manifest->policy.layers_max,
-		.max_layer_bytes = manifest->policy.layers_max_bytes,
-	};
-	struct plan_service *services = arena_new_array(
-		&assembly->arena, struct plan_service, assembly->image_count);
-
-	assembly->planned = arena_new_array(&assembly->arena, size_t,
-					    assembly->image_count);
-	for (size_t i = 0; i < assembly->image_count; i++) {
-		const struct assemble_image *image = &assembly->images[i];
-
-		if (image->error)
-			continue;
-		services[assembly->planned_count] = (struct plan_service){
-			arena_printf(&assembly->arena, "%s@%s",
-				     image->instance->service->name.s.p,
-				     image->instance->machine->name.s.p),
-			image->parts, image->part_count};
-		assembly->planned[assembly->planned_count++] = i;
-	}
-	plan_make(&assembly->plan, &assembly->arena, assembly->plan_parts,
-		  assembly->part_count, services, assembly->planned_count,
-		  &options);
 }
 
 /* The first error that check has for an instance, as an error. */
@@ -494,50 +473,82 @@ static int check_error(const struct check_instance *checked, struct error **err)
 	return 0;
 }
 
+static void add_image(struct assembler *assembler,
+		      const struct manifest_instance *instance,
+		      const struct check_instance *checked)
+{
+	struct assembly *assembly = assembler->assembly;
+	struct assemble_image *image =
+		&assembly->images[assembly->image_count++];
+
+	image->instance = instance;
+	image->checked = checked;
+	image->family = PLAN_NONE;
+	if (!checked || check_error(checked, &image->error) == 0)
+		add_image_parts(assembler, image, &image->error);
+}
+
+static void keep_parts(struct assembler *assembler)
+{
+	struct assembly *assembly = assembler->assembly;
+	size_t n = assembler->parts.n;
+
+	assembly->part_count = n;
+	assembly->parts =
+		arena_new_array(&assembly->arena, struct assemble_part, n);
+	assembly->plan_parts =
+		arena_new_array(&assembly->arena, struct plan_part, n);
+	for (size_t i = 0; i < n; i++) {
+		assembly->parts[i] = assembler->parts.p[i];
+		assembly->plan_parts[i] = assembler->plan_parts.p[i];
+	}
+	array_release(&assembler->parts);
+	array_release(&assembler->plan_parts);
+	map_release(&assembler->numbers);
+}
+
+static void make(struct assembly *assembly, const struct check *check)
+{
+	const struct manifest *manifest = assembly->manifest;
+	struct assembler assembler = {.assembly = assembly};
+
+	assembly->images = arena_new_array(
+		&assembly->arena, struct assemble_image, manifest->instances.n);
+	for (size_t i = 0; i < manifest->instances.n; i++)
+		if (!manifest->instances.p[i]->settings.skip.s.n)
+			add_image(&assembler, manifest->instances.p[i],
+				  check ? &check->instances[i] : NULL);
+	keep_parts(&assembler);
+	assemble_families(assembly);
+	assemble_plan(assembly);
+}
+
 void assembly_make(struct assembly *assembly, const struct check *check,
 		   const struct lock *lock, struct runtimes *runtimes)
 {
-	const struct manifest *manifest = check->manifest;
-	struct assembler assembler = {.assembly = assembly};
+	*assembly = (struct assembly){
+		.manifest = check->manifest,
+		.lock = lock,
+		.runtimes = runtimes,
+		.compression = compression_of(check->manifest),
+		.tree = check->tree,
+	};
+	assembly->file_digests = arena_new_array(
+		&assembly->arena, struct digest, assembly->tree->n);
+	make(assembly, check);
+}
 
+void assembly_make_unsourced(struct assembly *assembly,
+			     const struct manifest *manifest,
+			     const struct lock *lock, struct runtimes *runtimes)
+{
 	*assembly = (struct assembly){
 		.manifest = manifest,
 		.lock = lock,
 		.runtimes = runtimes,
 		.compression = compression_of(manifest),
-		.tree = check->tree,
 	};
-	assembly->file_digests = arena_new_array(
-		&assembly->arena, struct digest, assembly->tree->n);
-	assembly->images = arena_new_array(
-		&assembly->arena, struct assemble_image, manifest->instances.n);
-	for (size_t i = 0; i < manifest->instances.n; i++) {
-		const struct manifest_instance *instance =
-			manifest->instances.p[i];
-
-		if (instance->settings.skip.s.n)
-			continue;
-		struct assemble_image *image =
-			&assembly->images[assembly->image_count++];
-
-		image->instance = instance;
-		image->checked = &check->instances[i];
-		if (check_error(image->checked, &image->error) == 0)
-			add_image_parts(&assembler, image, &image->error);
-	}
-	assembly->part_count = assembler.parts.n;
-	assembly->parts = arena_new_array(
-		&assembly->arena, struct assemble_part, assembler.parts.n);
-	assembly->plan_parts = arena_new_array(
-		&assembly->arena, struct plan_part, assembler.parts.n);
-	for (size_t i = 0; i < assembler.parts.n; i++) {
-		assembly->parts[i] = assembler.parts.p[i];
-		assembly->plan_parts[i] = assembler.plan_parts.p[i];
-	}
-	array_release(&assembler.parts);
-	array_release(&assembler.plan_parts);
-	map_release(&assembler.numbers);
-	make_plan(assembly);
+	make(assembly, NULL);
 }
 
 void assembly_release(struct assembly *assembly)

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "decisions/plan.h"
+#include "decisions/proposal.h"
 #include "facts/lockfile.h"
 #include "facts/manifest.h"
 #include "parts/debian.h"
@@ -55,7 +56,24 @@ struct assemble_image {
 	const struct lock_base *base;
 	size_t *parts; /* numbers, those of the base first */
 	size_t part_count;
+	ptrdiff_t family;    /* number in the assembly, or PLAN_NONE */
 	struct error *error; /* why it cannot be made, or NULL */
+};
+
+/* A family as the services of one base, resolution and kind of bytecode have
+ * it: what its packages need, at the bottom of their stacks. */
+struct assemble_family {
+	const struct manifest_family *family;
+	const struct assemble_image *first; /* of its services */
+	ptrdiff_t parent;		    /* the family it extends */
+	size_t *parts;			    /* without those of the base */
+	size_t part_count;
+	size_t image_count; /* that have it, be it through another family */
+	/* The family's own image: made of the one that most services have, for
+	 * each platform and track; PLAN_NONE for the others. Its number among
+	 * the planned, behind those of the services. */
+	ptrdiff_t planned;
+	struct manifest_instance *instance; /* it, as if it were a service */
 };
 
 struct assembly {
@@ -72,7 +90,12 @@ struct assembly {
 	size_t *planned; /* numbers of the images without error; plan.leaves
 			  * is in this order */
 	size_t planned_count;
-	struct plan plan;
+	struct assemble_family *families; /* parents first */
+	size_t family_count;
+	struct plan_input input; /* of the plan: the planned images, then the
+				  * families' */
+	struct plan plan;	 /* remembers that of the lock */
+	uint64_t fresh_bytes;	 /* on disk, by a plan without memory */
 	struct runtimes *runtimes;
 	enum layer_compression compression;
 };
@@ -84,8 +107,48 @@ struct assembly {
  * runtimes must outlive it. */
 void assembly_make(struct assembly *assembly, const struct check *check,
 		   const struct lock *lock, struct runtimes *runtimes);
+
+/* The same for `lock`, which plans before anybody builds: every service that
+ * is in the lock, without sources, which the plan does not remember. */
+void assembly_make_unsourced(struct assembly *assembly,
+			     const struct manifest *manifest,
+			     const struct lock *lock,
+			     struct runtimes *runtimes);
+
 void assembly_release(struct assembly *assembly);
 #define auto_assembly __attribute__((cleanup(assembly_release)))
+
+/* What a planned image is of: one of the services, or of the families behind
+ * them, as if it were a service of a machine without a name. */
+const struct manifest_instance *
+assembly_planned(const struct assembly *assembly, size_t planned,
+		 const struct lock_base **base);
+
+/* Makes the plan again, as if none were remembered. */
+void assembly_replan(struct assembly *assembly);
+
+/* True where a plan without memory would save more than 5 % of the bytes on
+ * disk: only then may `lock --replan` move what is there. */
+bool assembly_is_worth_replanning(const struct assembly *assembly);
+
+/* Layers of the plan, but for sources, that nodes (a lock's plan) do not have:
+ * out[l] for each layer. Their number. */
+size_t assembly_find_new(const struct assembly *assembly,
+			 const struct lock_node *nodes, size_t count,
+			 bool *out);
+
+/* What a machine pulls: the compressed bytes of the layers of its images, each
+ * once. chosen NULL: of all, else of those with chosen[layer]. bytes[layer] is
+ * what a layer has. */
+uint64_t assembly_pull_bytes(const struct assembly *assembly,
+			     const struct manifest_machine *machine,
+			     const uint64_t *bytes, const bool *chosen);
+
+/* What families the fleet should have, and what they carry that few use: only
+ * packages that the manifest names for a family. Packages are numbers of parts,
+ * families those of the manifest, services numbers of images. */
+void assembly_propose(const struct assembly *assembly, struct arena *arena,
+		      struct proposals *proposals);
 
 /* Key of a planned layer's blob. */
 struct digest assembly_layer_key(const struct assembly *assembly, size_t layer);

@@ -208,6 +208,11 @@ void build_result_release(struct build_result *result)
 		free(result->images[i].reference);
 		err_free(result->images[i].error);
 	}
+	for (size_t i = 0; i < result->family_count; i++) {
+		free(result->families[i].reference);
+		err_free(result->families[i].error);
+	}
+	free(result->families);
 	free(result->images);
 	free(result->layers);
 	free(result->known);

@@ -38,9 +38,21 @@ struct build_image {
 	struct error *error; /* of FAILED */
 };
 
+/* A family's own image; those whose layers were not all made have none. */
+struct build_family {
+	const struct assemble_family *family;
+	enum build_state state;
+	struct digest manifest;
+	uint64_t bytes;
+	char *reference;
+	struct error *error; /* of FAILED */
+};
+
 struct build_result {
 	struct build_image *images;
 	size_t n, failed;
+	struct build_family *families;
+	size_t family_count;
 	/* Per layer of the plan; known where it was needed. */
 	struct layer_result *layers;
 	bool *known;
@@ -58,8 +70,8 @@ void build_result_release(struct build_result *result);
 
 const char *build_state_text(enum build_state state);
 
-/* Appends config and manifest of a planned image, whose layers' results are
- * all in layers (per layer of the plan). */
+/* Appends config and manifest of a planned image (a family's too), whose
+ * layers' results are all in layers (per layer of the plan). */
 void build_documents(const struct assembly *assembly,
 		     const struct layer_result *layers, size_t planned,
 		     struct buf *config, struct buf *manifest);

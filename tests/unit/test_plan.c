@@ -33,10 +33,14 @@ static const size_t trainer_parts[] = {BASE, PYTHON, CUDNN,
 				       YAML, TORCH,  TRAINER};
 
 static const struct plan_service services[] = {
-	{STR_INIT("hub"), hub_parts, COUNT(hub_parts)},
-	{STR_INIT("agent"), agent_parts, COUNT(agent_parts)},
-	{STR_INIT("trainer"), trainer_parts, COUNT(trainer_parts)},
+	{STR_INIT("hub"), hub_parts, COUNT(hub_parts), PLAN_NONE, false},
+	{STR_INIT("agent"), agent_parts, COUNT(agent_parts), PLAN_NONE, false},
+	{STR_INIT("trainer"), trainer_parts, COUNT(trainer_parts), PLAN_NONE,
+	 false},
 };
+
+static const struct plan_input fleet = {parts, PARTS,	 NULL,
+					0,     services, COUNT(services)};
 
 /* Every part of a service lies exactly once on its path. */
 static void assert_covers(const struct plan *plan, size_t number,
@@ -64,8 +68,7 @@ static void test_shares_heavy_prefix(void **state)
 	size_t hub[64], trainer[64], agent[64];
 
 	(void)state;
-	plan_make(&plan, &arena, parts, PARTS, services, COUNT(services),
-		  &defaults);
+	plan_make(&plan, &arena, &fleet, &defaults);
 	for (size_t i = 0; i < COUNT(services); i++)
 		assert_covers(&plan, i, &services[i]);
 	plan_path(&plan, 0, hub);
@@ -98,8 +101,10 @@ static void test_order_of_services_does_not_matter(void **state)
 	struct plan a, b;
 
 	(void)state;
-	plan_make(&a, &arena, parts, PARTS, services, 3, &defaults);
-	plan_make(&b, &arena, parts, PARTS, turned, 3, &defaults);
+	plan_make(&a, &arena, &fleet, &defaults);
+	plan_make(&b, &arena,
+		  &(struct plan_input){parts, PARTS, NULL, 0, turned, 3},
+		  &defaults);
 	assert_int_equal(a.layer_count, b.layer_count);
 	for (size_t i = 0; i < 3; i++) {
 		size_t path_a[64], path_b[64];
@@ -127,9 +132,11 @@ static void test_bounds_the_depth(void **state)
 				arena_printf(&arena, "wheel%zu", i), PLAN_WHEEL,
 				40 * MIB, 20 * MIB};
 	}
-	struct plan_service one = {STR_INIT("one"), numbers, 101};
+	struct plan_service one = {STR_INIT("one"), numbers, 101, PLAN_NONE,
+				   false};
+	struct plan_input input = {many, 101, NULL, 0, &one, 1};
 
-	plan_make(&plan, &arena, many, 101, &one, 1, &defaults);
+	plan_make(&plan, &arena, &input, &defaults);
 	assert_true(plan.layers[plan.leaves[0]].depth + 1 <= 40);
 	for (size_t i = 0; i < plan.layer_count; i++)
 		assert_true(plan.layers[i].compressed_bytes <= 1024 * MIB);
@@ -146,21 +153,23 @@ static void test_different_bases_are_different_trees(void **state)
 	};
 	static const size_t on_a[] = {0, 2}, on_b[] = {1, 2};
 	const struct plan_service both[] = {
-		{STR_INIT("x"), on_a, 2},
-		{STR_INIT("y"), on_a, 2},
-		{STR_INIT("z"), on_b, 2},
+		{STR_INIT("x"), on_a, 2, PLAN_NONE, false},
+		{STR_INIT("y"), on_a, 2, PLAN_NONE, false},
+		{STR_INIT("z"), on_b, 2, PLAN_NONE, false},
 	};
+	struct plan_input input = {two, 3, NULL, 0, both, 3};
 	struct plan plan;
 
 	(void)state;
-	plan_make(&plan, &arena, two, 3, both, 3, &defaults);
+	plan_make(&plan, &arena, &input, &defaults);
 	assert_int_equal(plan.layer_count, 4);
 	assert_int_equal(plan.leaves[0], plan.leaves[1]);
 	assert_int_not_equal(plan.leaves[0], plan.leaves[2]);
 	for (size_t i = 0; i < 3; i++)
 		assert_covers(&plan, i, &both[i]);
 	/* One service on each base: what they share is no way to go. */
-	plan_make(&plan, &arena, two, 3, both + 1, 2, &defaults);
+	input = (struct plan_input){two, 3, NULL, 0, both + 1, 2};
+	plan_make(&plan, &arena, &input, &defaults);
 	assert_int_equal(plan.layer_count, 4);
 }
 
@@ -170,7 +179,8 @@ static void test_empty_fleet(void **state)
 	struct plan plan;
 
 	(void)state;
-	plan_make(&plan, &arena, parts, PARTS, NULL, 0, &defaults);
+	plan_make(&plan, &arena, &(struct plan_input){.parts = parts},
+		  &defaults);
 	assert_int_equal(plan.layer_count, 0);
 	assert_int_equal(plan.tree_bytes, 0);
 }

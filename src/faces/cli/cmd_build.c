@@ -14,6 +14,41 @@
 
 enum { MAX_NAMES = 5 }; /* of images that one error stops */
 
+static json_t *families_json(const struct build_result *result)
+{
+	json_t *families = json_array();
+
+	for (size_t i = 0; i < result->family_count; i++) {
+		const struct build_family *family = &result->families[i];
+		const struct manifest_instance *instance =
+			family->family->instance;
+		json_t *entry = json_object();
+
+		json_object_set_new(entry, "family",
+				    json_new_str(instance->service->name.s));
+		json_object_set_new(
+			entry, "platform",
+			json_new_str(instance->machine->platform.s));
+		json_object_set_new(entry, "track",
+				    json_new_str(instance->track->name.s));
+		json_object_set_new(
+			entry, "state",
+			json_string(build_state_text(family->state)));
+		json_object_set_new(
+			entry, "digest",
+			family->error
+				? json_null()
+				: json_string(
+					  digest_text(&family->manifest).p));
+		json_object_set_new(entry, "reference",
+				    json_string(family->reference));
+		json_object_set_new(entry, "bytes",
+				    json_integer((json_int_t)family->bytes));
+		json_array_append_new(families, entry);
+	}
+	return families;
+}
+
 static void print_json(const struct build_result *result)
 {
 	json_t *root = json_object(), *images = json_array();
@@ -49,6 +84,7 @@ static void print_json(const struct build_result *result)
 		json_array_append_new(images, entry);
 	}
 	json_object_set_new(root, "images", images);
+	json_object_set_new(root, "families", families_json(result));
 	workspace_print_json(root);
 }
 
@@ -65,6 +101,12 @@ static void print_text(const struct build_result *result)
 		       log_bytes(image->bytes), image->reference);
 		done++;
 	}
+	for (size_t i = 0; i < result->family_count; i++)
+		if (!result->families[i].error)
+			printf("%-7s %9s  %s (family)\n",
+			       build_state_text(result->families[i].state),
+			       log_bytes(result->families[i].bytes),
+			       result->families[i].reference);
 	printf("%zu images, %zu failed, %zu new layers\n", done, result->failed,
 	       result->made);
 }
@@ -140,6 +182,9 @@ static void print_errors(const struct build_result *result)
 			print_error(result, i);
 		interrupted |= err_class(error) == ERR_CANCELLED;
 	}
+	for (size_t i = 0; i < result->family_count; i++)
+		if (result->families[i].error)
+			log_error(result->families[i].error);
 }
 
 /* The highest exit status that an image's error asks for. */
@@ -153,6 +198,10 @@ static int exit_status(const struct build_result *result)
 		if (error && err_exit_status(err_class(error)) > status)
 			status = err_exit_status(err_class(error));
 	}
+	for (size_t i = 0; i < result->family_count; i++)
+		if (result->families[i].error && status == 0)
+			status = err_exit_status(
+				err_class(result->families[i].error));
 	return status;
 }
 

@@ -10,12 +10,14 @@
 #include "codec/json.h"
 #include "faces/cli/causes.h"
 #include "faces/cli/export.h"
+#include "faces/cli/record_plan.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/clashes.h"
 #include "work/owners.h"
 #include "work/resolve.h"
 #include "work/scanned.h"
+#include "work/sizes.h"
 
 #define AT(field) offsetof(struct cli_options, field)
 
@@ -28,6 +30,8 @@ static const struct cli_option lock_options[] = {
 	 "of the lock as it is: pylock (PEP 751, with urls)", AT(export)},
 	{"output", 'o', CLI_TEXT, "FILE",
 	 "where --export writes; a folder for several services", AT(output)},
+	{"replan", 0, CLI_FLAG, NULL,
+	 "move layers, where that saves more than 5 % of the disk", AT(replan)},
 	CLI_OPTIONS_END,
 };
 
@@ -44,7 +48,8 @@ static json_t *problem_json(const struct resolve_problem *problem)
 	return entry;
 }
 
-static void print_json(const struct resolve_result *result)
+static void print_json(const struct resolve_result *result,
+		       const struct recorded_plan *plan)
 {
 	json_t *root = json_object(), *problems = json_array();
 	json_t *services = json_array();
@@ -65,6 +70,7 @@ static void print_json(const struct resolve_result *result)
 	}
 	json_object_set_new(root, "services", services);
 	json_object_set_new(root, "problems", problems);
+	json_object_set_new(root, "plan", recorded_plan_json(plan));
 	workspace_print_json(root);
 }
 
@@ -90,13 +96,33 @@ static void print_problems(const struct workspace *workspace,
 	}
 }
 
-static int check(const struct resolve_options *resolve,
-		 const struct cli_options *options, struct error **err)
+/* Why the lock is out of date, in arena. */
+static int find_reasons(const struct workspace *workspace,
+			const struct resolve_options *resolve,
+			struct arena *arena, struct lock_strs *reasons,
+			struct error **err)
 {
+	const struct lock *lock = resolve->previous;
+
+	if (resolve_check(resolve, lock, arena, reasons, err))
+		return -1;
+	if (reasons->n == 0 &&
+	    !plan_is_current(workspace->manifest, lock, workspace->runtimes)) {
+		reasons->p = arena_new(arena, struct str);
+		reasons->p[reasons->n++] =
+			STR("its plan of layers lacks what services need");
+	}
+	return 0;
+}
+
+static int check(const struct workspace *workspace,
+		 const struct resolve_options *resolve, struct error **err)
+{
+	const struct cli_options *options = workspace->options;
 	auto_arena struct arena arena = ARENA_EMPTY;
 	struct lock_strs reasons = {0};
 
-	if (resolve_check(resolve, resolve->previous, &arena, &reasons, err))
+	if (find_reasons(workspace, resolve, &arena, &reasons, err))
 		return -1;
 	json_t *root = json_object(), *list = json_array();
 
@@ -119,15 +145,9 @@ static int check(const struct resolve_options *resolve,
 
 /* What check says of the fleet with the new lock. */
 static int judge(struct workspace *workspace, const struct source_tree *tree,
-		 struct lock *lock, struct error **err)
+		 struct lock *lock, struct runtimes *runtimes,
+		 struct error **err)
 {
-	struct runtime_options runtime = {
-		.lock = lock,
-		.store = workspace->store,
-		.fetch = workspace->fetch,
-		.jobs = workspace->options->jobs,
-	};
-	struct runtimes *runtimes = runtimes_new(&runtime);
 	struct check check = {0};
 	struct check_options options = {
 		.manifest = workspace->manifest,
@@ -141,15 +161,39 @@ static int judge(struct workspace *workspace, const struct source_tree *tree,
 	if (status == 0)
 		status = cli_print_causes(&check, stderr);
 	check_release(&check);
-	runtimes_free(runtimes);
 	return status;
+}
+
+/* Plans, writes and reports a lock. */
+static int finish(struct workspace *workspace, struct resolve_result *result,
+		  struct runtimes *runtimes, const struct source_tree *tree,
+		  struct error **err)
+{
+	const struct cli_options *options = workspace->options;
+	auto_recorded_plan struct recorded_plan plan = {0};
+
+	record_plan(&plan, workspace->manifest, result->lock, workspace->lock,
+		    runtimes, options->replan);
+	if (lock_write(result->lock, workspace->lock_path, err))
+		return -1;
+	if (options->json) {
+		print_json(result, &plan);
+	} else {
+		printf("%s: %zu services locked, %zu problems\n",
+		       workspace->lock_path, result->lock->service_count,
+		       result->problems.n);
+		recorded_plan_print(&plan, options->replan);
+	}
+	print_problems(workspace, &result->problems);
+	int status = judge(workspace, tree, result->lock, runtimes, err);
+
+	return status == 0 && result->problems.n ? 1 : status;
 }
 
 static int make(struct workspace *workspace,
 		const struct resolve_options *resolve,
 		const struct check *check, struct error **err)
 {
-	const struct cli_options *options = workspace->options;
 	auto_resolve_result struct resolve_result result = RESOLVE_RESULT_EMPTY;
 	struct listing_source listing = {workspace->store, workspace->fetch,
 					 workspace->index};
@@ -157,18 +201,19 @@ static int make(struct workspace *workspace,
 	if (resolve_run(resolve, &result, err) ||
 	    owners_fill(result.lock, check, &listing, err) ||
 	    clashes_check(resolve, &listing, &result, err) ||
-	    lock_write(result.lock, workspace->lock_path, err))
+	    sizes_fill(result.lock, workspace->lock, &listing, err))
 		return -1;
-	if (options->json)
-		print_json(&result);
-	else
-		printf("%s: %zu services locked, %zu problems\n",
-		       workspace->lock_path, result.lock->service_count,
-		       result.problems.n);
-	print_problems(workspace, &result.problems);
-	int status = judge(workspace, check->tree, result.lock, err);
+	struct runtime_options options = {
+		.lock = result.lock,
+		.store = workspace->store,
+		.fetch = workspace->fetch,
+		.jobs = workspace->options->jobs,
+	};
+	struct runtimes *runtimes = runtimes_new(&options);
+	int status = finish(workspace, &result, runtimes, check->tree, err);
 
-	return status == 0 && result.problems.n ? 1 : status;
+	runtimes_free(runtimes);
+	return status;
 }
 
 static int lock(const struct cli_options *options, struct error **err)
@@ -202,7 +247,7 @@ static int lock(const struct cli_options *options, struct error **err)
 		.scanned = scanned_requirements,
 		.scanned_context = &scanned,
 	};
-	int status = options->check ? check(&resolve, options, err)
+	int status = options->check ? check(&workspace, &resolve, err)
 				    : make(&workspace, &resolve, &checked, err);
 
 	pool_free(pool);
@@ -246,12 +291,15 @@ const struct cli_verb verb_lock = {
 	.name = "lock",
 	.summary = "pin Python packages and bases by hash: fleet.lock.json",
 	.synopsis =
-		"[--check] [--upgrade[=PACKAGE]]\n"
+		"[--check] [--upgrade[=PACKAGE]] [--replan]\n"
 		"       slipway lock --export pylock [-o FILE] [SERVICE...]",
 	.about = "Resolves what the services need and writes fleet.lock.json "
 		 "beside fleet.yaml:\nexact versions, sizes and SHA-256 of "
 		 "every wheel and every base package. Versions\nstay as they "
 		 "are unless the manifest or --upgrade asks for others.\n\n"
+		 "It also records which layers the images share. A layer "
+		 "keeps its place while\nnothing in it changes; --replan lets "
+		 "layers move where that saves disk.\n\n"
 		 "  slipway lock\n"
 		 "  slipway lock --upgrade=pyzmq\n"
 		 "  slipway lock --check       # in CI\n"

@@ -10,3 +10,4 @@ extern const struct cli_verb verb_lock;
 extern const struct cli_verb verb_plan;
 extern const struct cli_verb verb_schema;
 extern const struct cli_verb verb_verify;
+extern const struct cli_verb verb_why;

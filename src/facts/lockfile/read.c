@@ -257,14 +257,16 @@ static int read_base(const struct place *place, struct lock_base *base)
 static int read_file(const struct place *place, const char *key,
 		     struct lock_file *file)
 {
-	static const char *const keys[] = {"file", "size", "sha256", "index",
-					   NULL};
+	static const char *const keys[] = {"file",   "size",  "unpacked",
+					   "sha256", "index", NULL};
 	struct place at = member(place, key);
 
 	if (!at.value)
 		return 0;
 	if (check_object(&at, keys) || read_needed(&at, "file", &file->file) ||
 	    read_size(&at, "size", &file->size_bytes) ||
+	    (json_object_get(at.value, "unpacked") &&
+	     read_size(&at, "unpacked", &file->unpacked_bytes)) ||
 	    read_digest(&at, "sha256", true, &file->sha256) ||
 	    read_text(&at, "index", &file->index))
 		return -1;
@@ -398,12 +400,16 @@ static int read_service(const struct place *place, struct lock_service *service)
 
 static int read_node(const struct place *place, struct lock_node *node)
 {
-	static const char *const keys[] = {"id", "parent", "parts", NULL};
+	static const char *const keys[] = {"id", "parent", "parts", "services",
+					   NULL};
 
 	if (check_object(place, keys) || read_needed(place, "id", &node->id) ||
 	    read_text(place, "parent", &node->parent))
 		return -1;
-	return read_texts(place, "parts", &node->parts);
+	return read_texts(place, "parts", &node->parts) ||
+			       read_texts(place, "services", &node->services)
+		       ? -1
+		       : 0;
 }
 
 static int read_layer(const struct place *place, struct lock_layer *layer)

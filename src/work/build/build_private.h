@@ -47,3 +47,23 @@ int build_make_layer(struct build *build, size_t layer, struct error **err);
 /* Writes configs and manifests of all wanted images whose layers are there,
  * and lists them in the index. */
 int build_write_images(struct build *build, struct error **err);
+
+/* The reference of an image, which the caller frees. */
+char *build_reference(const struct build *build,
+		      const struct manifest_instance *instance,
+		      const struct lock_base *base);
+
+/* Compressed bytes of a planned image's layers. */
+uint64_t build_layer_bytes(const struct build *build, size_t planned);
+
+/* The entry of an image in the store's index; borrows the texts. */
+void build_list_image(const struct manifest_instance *instance,
+		      const char *reference, const struct digest *manifest,
+		      uint64_t manifest_bytes, struct store_image *listed);
+
+/* -- families.c -- */
+
+/* Writes the images of the families whose layers are all there, and adds them
+ * to the n listed. */
+void build_write_families(struct build *build, struct store_image *listed,
+			  size_t *n);

@@ -23,8 +23,9 @@ static int64_t source_date(void)
 	return (int64_t)seconds;
 }
 
-static char *make_reference(const struct build *build,
-			    const struct assemble_image *image)
+char *build_reference(const struct build *build,
+		      const struct manifest_instance *instance,
+		      const struct lock_base *base)
 {
 	struct buf reference = BUF_EMPTY;
 	int64_t source = source_date();
@@ -34,17 +35,15 @@ static char *make_reference(const struct build *build,
 
 	gmtime_r(&when, &utc);
 	strftime(date, sizeof date, "%Y%m%d", &utc);
-	snprintf(python, sizeof python, "3%u",
-		 runtime_python_minor(image->base));
+	snprintf(python, sizeof python, "3%u", runtime_python_minor(base));
 	struct image_words words = {
 		.python = str_from(python),
-		.os = image->base->suites.n ? image->base->suites.p[0]
-					    : image->base->name,
+		.os = base->suites.n ? base->suites.p[0] : base->name,
 		.git = STR("nogit"),
 		.date = str_from(date),
 	};
 
-	image_reference(build->assembly->manifest, image->instance, &words,
+	image_reference(build->assembly->manifest, instance, &words,
 			&reference);
 	return buf_steal_text(&reference);
 }
@@ -54,8 +53,9 @@ static struct image_input image_input(const struct assembly *assembly,
 				      const struct layer_result *results,
 				      size_t planned, struct arena *arena)
 {
-	const struct assemble_image *image =
-		&assembly->images[assembly->planned[planned]];
+	const struct lock_base *base;
+	const struct manifest_instance *instance =
+		assembly_planned(assembly, planned, &base);
 	ptrdiff_t leaf = assembly->plan.leaves[planned];
 	size_t *path = arena_new_array(arena, size_t,
 				       assembly->plan.layers[leaf].depth + 1);
@@ -78,10 +78,10 @@ static struct image_input image_input(const struct assembly *assembly,
 	}
 	return (struct image_input){
 		.manifest = assembly->manifest,
-		.instance = image->instance,
+		.instance = instance,
 		.layers = layers,
 		.layer_count = n,
-		.base_name = image->base->name,
+		.base_name = base->name,
 		.created_s = source_date(),
 	};
 }
@@ -98,7 +98,7 @@ void build_documents(const struct assembly *assembly,
 	image_manifest(&input, buf_str(config), manifest);
 }
 
-static uint64_t layer_bytes(const struct build *build, size_t planned)
+uint64_t build_layer_bytes(const struct build *build, size_t planned)
 {
 	const struct plan *plan = &build->assembly->plan;
 	uint64_t bytes = 0;
@@ -126,7 +126,7 @@ static int write_documents(struct build *build, size_t planned,
 		out->state = BUILD_FAILED;
 		return -1;
 	}
-	out->bytes = layer_bytes(build, planned);
+	out->bytes = build_layer_bytes(build, planned);
 	out->state = known ? BUILD_CACHED : BUILD_BUILT;
 	*manifest_bytes = manifest.n;
 	return 0;
@@ -157,6 +157,25 @@ static void fail(struct build_image *image, const struct error *error)
 		err_hint(&image->error, "%s", err_hint_text(error));
 }
 
+void build_list_image(const struct manifest_instance *instance,
+		      const char *reference, const struct digest *manifest,
+		      uint64_t manifest_bytes, struct store_image *listed)
+{
+	struct str platform = instance->machine->platform.s;
+	struct str os = STR_EMPTY, architecture = STR_EMPTY;
+
+	str_split(&platform, '/', &os);
+	str_split(&platform, '/', &architecture);
+	*listed = (struct store_image){
+		.reference = str_from(reference),
+		.digest = *manifest,
+		.size_bytes = manifest_bytes,
+		.os = os,
+		.architecture = architecture,
+		.variant = platform,
+	};
+}
+
 static int write_image(struct build *build, size_t planned,
 		       struct store_image *listed)
 {
@@ -177,20 +196,10 @@ static int write_image(struct build *build, size_t planned,
 	}
 	if (write_documents(build, planned, out, &manifest_bytes))
 		return -1;
-	struct str platform = out->image->instance->machine->platform.s;
-	struct str os = STR_EMPTY, architecture = STR_EMPTY;
-
-	str_split(&platform, '/', &os);
-	str_split(&platform, '/', &architecture);
-	out->reference = make_reference(build, out->image);
-	*listed = (struct store_image){
-		.reference = str_from(out->reference),
-		.digest = out->manifest,
-		.size_bytes = manifest_bytes,
-		.os = os,
-		.architecture = architecture,
-		.variant = platform,
-	};
+	out->reference =
+		build_reference(build, out->image->instance, out->image->base);
+	build_list_image(out->image->instance, out->reference, &out->manifest,
+			 manifest_bytes, listed);
 	return 0;
 }
 
@@ -198,8 +207,9 @@ int build_write_images(struct build *build, struct error **err)
 {
 	const struct assembly *assembly = build->assembly;
 	auto_arena struct arena arena = ARENA_EMPTY;
-	struct store_image *listed = arena_new_array(&arena, struct store_image,
-						     assembly->planned_count);
+	struct store_image *listed = arena_new_array(
+		&arena, struct store_image,
+		assembly->planned_count + assembly->family_count);
 	size_t n = 0;
 
 	for (size_t i = 0; i < assembly->planned_count; i++) {
@@ -210,5 +220,6 @@ int build_write_images(struct build *build, struct error **err)
 		if (write_image(build, i, &listed[n]) == 0)
 			n++;
 	}
+	build_write_families(build, listed, &n);
 	return store_images_put(build->store, listed, n, err);
 }

@@ -105,16 +105,7 @@ struct closure_replacements
 resolve_replacements(struct resolve_run *run,
 		     const struct manifest_track *track)
 {
-	const struct manifest_pairs *pairs = &track->replaces;
-	struct closure_replacement *made = arena_new_array(
-		run->arena, struct closure_replacement, pairs->n);
-
-	for (size_t i = 0; i < pairs->n; i++)
-		made[i] = (struct closure_replacement){
-			name_normalise(run->arena, pairs->p[i].name.s),
-			name_normalise(run->arena, pairs->p[i].value.s),
-		};
-	return (struct closure_replacements){made, pairs->n};
+	return closure_replacements_of(&track->replaces, run->arena);
 }
 
 /* One reading of an instance's requirements. */
