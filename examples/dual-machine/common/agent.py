@@ -66,7 +66,7 @@ class Agent:
                 raise ValueError("unknown action; status lists them")
             action = request.action
             reply = {"status": "ok", **handler(**request.fields)}
-        except ValueError as wrong:  # of pydantic and orjson too
+        except (ValueError, OSError) as wrong:  # of pydantic and orjson too
             reply = messages.failure(wrong)
         except Exception as wrong:
             self.log.exception("%s failed", action)

@@ -20,8 +20,9 @@ def mood(text: str) -> float:
 
 
 def keywords(text: str, count: int = 5) -> list[str]:
-    long = [word for word in words(text) if len(word) > 3]
-    return [word for word, _ in Counter(long).most_common(count)]
+    """The most frequent, of these the longest."""
+    counts = Counter(word for word in words(text) if len(word) > 3)
+    return sorted(counts, key=lambda word: (-counts[word], -len(word)))[:count]
 
 
 def likeness(one: str, other: str) -> float:

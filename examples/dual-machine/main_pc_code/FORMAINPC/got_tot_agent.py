@@ -22,18 +22,17 @@ class GoTToTAgent(Agent):
     def do_explore(self, question: str) -> dict:
         order = itertools.count()
         leaves = [(-self.score(question, question), next(order), [question])]
-        best = leaves[0]
         topics = keywords(question) or ["it"]
         for _ in range(self.budget):
             score, _, path = heapq.heappop(leaves)
-            best = min(best, (score, 0, path))
             for turn, topic in zip(TURNS, itertools.cycle(topics)):
                 thought = f"{turn} {topic}"
                 if thought not in path:
                     heapq.heappush(leaves, (
                         0.9 * score - 0.1 * self.score(thought, question),
                         next(order), [*path, thought]))
-        return {"path": best[2], "score": -best[0], "leaves": len(leaves)}
+        score, _, path = leaves[0]
+        return {"path": path, "score": -score, "leaves": len(leaves)}
 
 
 if __name__ == "__main__":

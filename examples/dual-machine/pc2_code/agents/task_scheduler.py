@@ -10,7 +10,7 @@ from common.client import Peer
 
 class Task(BaseModel):
     service: str
-    action: str
+    ask: str
     fields: dict = {}
     every_seconds: float
     next_at: float = 0.0
@@ -26,12 +26,12 @@ class TaskScheduler(Agent):
                       in self.settings.config.get("tasks", {}).items()}
         self.peers: dict[str, Peer] = {}
 
-    def do_schedule(self, name: str, service: str, action: str,
+    def do_schedule(self, name: str, service: str, ask: str,
                     every_seconds: float, fields: dict = {}) -> dict:
         if service not in config.services() or every_seconds < 1:
             raise ValueError("a known service, at most once a second")
-        self.tasks[name] = Task(service=service, action=action,
-                                fields=fields, every_seconds=every_seconds)
+        self.tasks[name] = Task(service=service, ask=ask, fields=fields,
+                                every_seconds=every_seconds)
         return {"tasks": sorted(self.tasks)}
 
     def tick(self) -> None:
@@ -43,7 +43,7 @@ class TaskScheduler(Agent):
             peer = self.peers.setdefault(
                 task.service, Peer(task.service, timeout_ms=300))
             try:
-                done = peer.ask_or({}, task.action, **task.fields)
+                done = peer.ask_or({}, task.ask, **task.fields)
             except ValueError as wrong:
                 self.log.warning("%s", wrong)
                 done = {}
