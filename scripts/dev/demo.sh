@@ -104,7 +104,7 @@ fi
 
 began=$(date +%s%N)
 quietly plan
-did "slipway plan" "$began" "what many images share:"
+did "slipway plan" "$began" "what is shared most:"
 # The tree without the branches of single services and families.
 grep -E '^ {0,9}[^ ].* shared by ' "$work/out" | head -n 12 | awk '{
 	indent = match($0, /[^ ]/) - 1
