@@ -24,6 +24,7 @@ if [ $# != 0 ]; then
 	selection='' services='' sentence=''
 fi
 fleet=${1:-examples/dual-machine}
+fleet=${fleet%/}
 work=build-demo/${fleet##*/}
 store=$work/store
 seconds_to_health=60
@@ -60,8 +61,11 @@ did "./dev build" "$began" build/slipway
 
 # A copy, since locking writes fleet.lock.json beside fleet.yaml. The lock of
 # an earlier run stays.
-mkdir -p "$work/fleet"
-cp -R "$fleet/." "$work/fleet/"
+lock=$work/fleet/fleet.lock.json
+[ ! -f "$lock" ] || mv "$lock" "$work/lock"
+rm -rf "$work/fleet"
+cp -R "$fleet" "$work/fleet"
+[ ! -f "$work/lock" ] || mv "$work/lock" "$lock"
 
 slipway() {
 	build/slipway -C "$work/fleet" --store "$store" "$@"
