@@ -1,8 +1,8 @@
 """The data behind the dashboard: which services there are and how they are.
 
-It has no state, so it runs with as many workers as the machine profile says;
-the application is named by a string for that, which check follows as an
-import. services/ has no __init__.py: a namespace package.
+It has no state, so it runs with as many workers as the machine profile says.
+Each imports the application by its name, a string; services/ has no
+__init__.py for that, it is a namespace package.
 """
 import os
 
