@@ -107,18 +107,9 @@ if grep -q '"built"' "$work/images.json"; then
 fi
 
 began=$(date +%s%N)
-quietly plan
+quietly plan --json
 did "slipway plan" "$began" "what is shared most:"
-# The tree without the branches of single services and families.
-grep -E '^ {0,9}[^ ].* shared by ' "$work/out" | head -n 12 | awk '{
-	indent = match($0, /[^ ]/) - 1
-	split(substr($0, indent + 1), part, /  +/)
-	title = sprintf("%" indent "s%s", "", part[1])
-	sub(/about /, "", part[2])
-	sub(/shared by /, "", part[3])
-	printf "%-56.56s %9s %12s\n", title, part[2], part[3]
-}'
-tail -n 1 "$work/out"
+jq -r -f scripts/demo/plan.jq "$work/out"
 
 # -- run them --
 
