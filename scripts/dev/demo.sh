@@ -1,186 +1,152 @@
 #!/bin/sh
-# Compile a fleet and run it: `demo [FOLDER]`; examples/hello without one.
+# Compile a fleet and run it: `demo [--all] [FOLDER]`; examples/dual-machine without one.
 #
 # Installs what is missing, builds slipway, compiles the fleet, shows the plan,
-# then starts each image and asks it its own health question: in Docker where a
-# daemon answers, else in bubblewrap from the unpacked image. What is made lies
-# in build-demo, so that a second run shows what stays when nothing changed.
+# then starts images and asks each its own health question: in Docker where a
+# daemon answers, else in bubblewrap from the unpacked image. Of
+# examples/dual-machine it compiles what needs no GPU (with --all the rest too,
+# 2.8 GB of wheels) and runs a few of each kind. What is made lies in
+# build-demo, so that a second run shows what stays when nothing changed.
 set -eu
 
-fleet=${1:-examples/hello}
-seconds_to_health=60
-work=build-demo
+selection='family:cpu-*'
+services="ServiceRegistry NLUAgent IntentionValidatorAgent SmartHomeAgent
+	AdvancedCommandHandler MemoryFusionHub CrossMachineGPUScheduler
+	WakeWordDetector StreamingTranslationProxy ObservabilityDashboardAPI
+	CentralErrorBus SpeechRelayService AuthenticationAgent"
+# A sentence for AdvancedCommandHandler, which asks three others about it.
+sentence="turn the kitchen light to 40"
+if [ "${1-}" = --all ]; then
+	selection=
+	shift
+fi
+if [ $# != 0 ]; then
+	selection='' services='' sentence=''
+fi
+fleet=${1:-examples/dual-machine}
+fleet=${fleet%/}
+work=build-demo/${fleet##*/}
 store=$work/store
+seconds_to_health=60
 started=$(date +%s%N)
-running=
-
-say() {
-	printf '\n== %s\n' "$*"
-}
-
-# Time since the nanoseconds of $1, as "12.3 s".
-since() {
-	echo "$1 $(date +%s%N)" | awk '{ printf "%.1f s", ($2 - $1) / 1e9 }'
-}
 
 if [ ! -f "$fleet/fleet.yaml" ]; then
 	echo "demo: there is no $fleet/fleet.yaml" >&2
 	exit 2
 fi
 
-stop_running() {
-	[ -z "$running" ] || $running
-	running=
+# Time since the nanoseconds of $1, as "12.3 s".
+since() {
+	echo "$1 $(date +%s%N)" | awk '{ printf "%.1f s", ($2 - $1) / 1e9 }'
 }
-trap stop_running EXIT
+
+# did WHAT SINCE RESULT
+did() {
+	printf '%-32s %-37s %8s\n' "$1" "$3" "$(since "$2")"
+}
+
+stop_running=:
+trap '$stop_running' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-say "what is needed (./dev setup demo)"
 sh scripts/dev/setup.sh demo
-say "slipway itself (./dev build)"
+began=$(date +%s%N)
 mkdir -p "$work"
-if ! sh scripts/dev/build.sh slipway >"$work/build.log" 2>&1; then
-	cat "$work/build.log"
+if ! sh scripts/dev/build.sh slipway >"$work/log" 2>&1; then
+	cat "$work/log" >&2
 	exit 1
 fi
-echo "build/slipway, $(since "$started") so far"
+did "./dev build" "$began" build/slipway
 
 # A copy, since locking writes fleet.lock.json beside fleet.yaml. The lock of
 # an earlier run stays.
-mkdir -p "$work/fleet"
-cp -R "$fleet/." "$work/fleet/"
+lock=$work/fleet/fleet.lock.json
+[ ! -f "$lock" ] || mv "$lock" "$work/lock"
+rm -rf "$work/fleet"
+cp -R "$fleet" "$work/fleet"
+[ ! -f "$work/lock" ] || mv "$work/lock" "$lock"
 
 slipway() {
 	build/slipway -C "$work/fleet" --store "$store" "$@"
 }
 
+# What slipway says, in $work/out; all of it where it fails.
+quietly() {
+	if ! slipway "$@" >"$work/out" 2>"$work/log"; then
+		cat "$work/log" "$work/out" >&2
+		echo "demo: slipway $*: failed" >&2
+		exit 1
+	fi
+}
+
 step() {
-	say "slipway $*"
 	began=$(date +%s%N)
-	slipway "$@"
-	echo "($(since "$began"))"
+	quietly "$@"
+	did "slipway $*" "$began" "$(tail -n 1 "$work/out" | sed 's/^.*: //')"
+}
+
+step_build() {
+	began=$(date +%s%N)
+	# shellcheck disable=SC2086
+	quietly build $selection --json
+	mv "$work/out" "$work/images.json"
+	did "slipway build $selection" "$began" "$(jq -r '[.images[].state]
+		| group_by(.) | map(select(.[0] != "skipped")
+			| "\(length) images \(.[0])") | join(", ")' \
+		"$work/images.json")"
 }
 
 compiled=$(date +%s%N)
 step lock
-step build
-step plan
+step check
+step_build
 compiled=$(since "$compiled")
+if grep -q '"built"' "$work/images.json"; then
+	step_build # once more, with nothing changed
+fi
 
-# Asks "$@" until it answers well; prints its last line.
-wait_until_well() {
+began=$(date +%s%N)
+quietly plan --json
+did "slipway plan" "$began" "what is shared most:"
+jq -r -f scripts/demo/plan.jq "$work/out"
+
+# -- run them --
+
+# "MACHINE REFERENCE" of the services to run; of one on two machines the first.
+chosen() {
+	jq -r --arg wanted "$services" '
+		($wanted | [splits("\\s+")] - [""]) as $wanted
+		| [.images[] | select(.reference != null)]
+		| if $wanted == [] then . else
+			unique_by(.service) | INDEX(.service) as $by
+			| $wanted | map($by[.]) end
+		| .[] | "\(.machine) \(.reference)"' "$work/images.json"
+}
+
+# until_well SINCE SERVICE MACHINE COMMAND...: asks until the answer is good.
+until_well() {
+	asked=$1 service=$2 where=$3
+	shift 3
 	end=$(($(date +%s) + seconds_to_health))
 	until answer=$("$@" 2>&1); do
 		if [ "$(date +%s)" -ge "$end" ]; then
-			echo "not well after $seconds_to_health s:" >&2
-			printf '%s\n' "$answer" >&2
+			echo "demo: $service is not well after" \
+				"$seconds_to_health s: $answer" >&2
 			return 1
 		fi
-		sleep 0.3
+		sleep 0.2
 	done
-	printf 'health: %s\n' "$answer"
+	printf '%-26s %-7s well after %6s   %.31s\n' "$service" "$where" \
+		"$(since "$asked")" "$(printf '%s' "$answer" | tail -n 1)"
 }
 
-# -- with Docker --
-
-docker_well() {
-	docker exec "$container" "$init" probe &&
-		[ "$(docker inspect -f '{{.State.Health.Status}}' \
-			"$container")" = healthy ]
-}
-
-docker_remove() {
-	docker rm -f -v "$container" >/dev/null 2>&1 || true
-	docker rmi -f "$name" >/dev/null 2>&1 || true
-}
-
-run_in_docker() {
-	name=slipway-demo/${1##*/}
-	container=slipway-demo-$$
-	running=docker_remove
-	skopeo copy -q "oci:$store:$1" "docker-daemon:$name"
-	docker run -d --name "$container" --health-interval 1s "$name" \
-		>/dev/null
-	if ! wait_until_well docker_well; then
-		docker logs "$container" >&2
-		return 1
-	fi
-	docker logs "$container" 2>&1 | tail -n 3
-	docker stop "$container" >/dev/null
-	echo "stopped with status" \
-		"$(docker inspect -f '{{.State.ExitCode}}' "$container")"
-	stop_running
-}
-
-# -- with bubblewrap --
-
-# The command line of a container, from the image's config ($1): its user,
-# environment and words in namespaces of its own.
-bubblewrap_words() {
-	jq -r '.config | (.User // "0:0" | split(":")) as $user
-		| ["bwrap", "--die-with-parent", "--as-pid-1", "--unshare-all",
-			"--uid", $user[0], "--gid", ($user[1] // $user[0]),
-			"--hostname", "demo", "--info-fd", "9",
-			"--bind", $rootfs, "/", "--dev", "/dev",
-			"--tmpfs", "/tmp", "--clearenv"]
-		+ ($proc | split(" "))
-		+ (.Env | map(index("=") as $at
-			| ["--setenv", .[:$at], .[$at + 1:]]) | add)
-		+ ["--chdir", .WorkingDir] + .Entrypoint + .Cmd
-		| @sh' --arg rootfs "$bundle/rootfs" --arg proc "$proc" "$1"
-}
-
-# The words that give a sandbox its /proc: in a container the kernel may refuse
-# a new one, since that would show what the container hides.
-find_proc() {
-	for proc in "--proc /proc" "--ro-bind /proc /proc"; do
-		# shellcheck disable=SC2086
-		if refused=$(bwrap --unshare-all --uid 10001 --ro-bind / / \
-			--dev /dev $proc true 2>&1); then
-			return
-		fi
-	done
-	echo "demo: no Docker daemon answers, and this host lets bubblewrap" \
-		"make no sandbox: $refused" >&2
-	exit 3
-}
-
-# As `docker exec` does: into the namespaces of process 1 of the sandbox, with
-# the image's environment.
-sandbox_well() {
-	[ -s "$info" ] || return 1
-	pid=$(jq '."child-pid"' "$info") || return 1
-	eval "set -- $(jq -r '.config.Env | @sh' "$config")"
-	env -i "$@" "$nsenter" --target "$pid" --user --preserve-credentials \
-		--mount --net --pid "$init" probe
-}
-
-sandbox_remove() {
-	kill "$sandbox" 2>/dev/null || true
-	wait "$sandbox" 2>/dev/null || true
-}
-
-run_in_bubblewrap() {
-	bundle=$work/bundle
-	info=$work/sandbox.json
-	rm -rf "$bundle" "$info"
-	umoci --log error unpack --rootless --image "$store:$1" "$bundle"
-	eval "set -- $(bubblewrap_words "$config")"
-	"$@" 9>"$info" >"$work/service.log" 2>&1 &
-	sandbox=$!
-	nsenter=$(command -v nsenter)
-	running=sandbox_remove
-	if ! wait_until_well sandbox_well; then
-		cat "$work/service.log" >&2
-		return 1
-	fi
-	tail -n 3 "$work/service.log"
-	kill "$(jq '."child-pid"' "$info")"
-	status=0
-	wait "$sandbox" || status=$?
-	running=
-	echo "stopped with status $status"
+config=$work/config.json
+read_config() {
+	skopeo inspect --config --raw "oci:$store:$1" >"$config"
+	service=$(jq -r '.config.Env[] | select(startswith("SLIPWAY_SERVICE="))
+		| ltrimstr("SLIPWAY_SERVICE=")' "$config")
+	init=$(jq -r '.config.Entrypoint[0]' "$config")
 }
 
 docker_answers() {
@@ -188,27 +154,26 @@ docker_answers() {
 }
 
 if docker_answers; then
-	place=Docker runner=run_in_docker
+	place=Docker
+	. scripts/demo/docker.sh
 else
-	find_proc
-	place="bubblewrap (no Docker daemon answers)" runner=run_in_bubblewrap
+	place="bubblewrap, since no Docker daemon answers"
+	. scripts/demo/bubblewrap.sh
 fi
-slipway build --quiet --json >"$work/images.json"
-machine=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+echo "In $place:"
 count=0
-for reference in $(jq -r '.images[].reference | strings' \
-	"$work/images.json"); do
-	config=$work/config.json
-	skopeo inspect --config --raw "oci:$store:$reference" >"$config"
-	if [ "$(jq -r .architecture "$config")" != "$machine" ]; then
-		echo "$reference is for another machine: not started"
+architecture=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+chosen >"$work/chosen"
+while read -r machine reference <&3; do
+	read_config "$reference"
+	if [ "$(jq -r .architecture "$config")" != "$architecture" ]; then
+		echo "$service is for another machine: not started"
 		continue
 	fi
-	init=$(jq -r '.config.Entrypoint[0]' "$config")
-	say "$reference in $place"
-	$runner "$reference"
+	run_image "$reference" "$machine"
 	count=$((count + 1))
-done
-
-say "images that ran and were well: $count; the fleet compiled in $compiled," \
-	"all took $(since "$started")"
+done 3<"$work/chosen"
+finish_running
+echo "$count images ran and were well; $(jq '.images
+	| map(select(.reference != null)) | length' "$work/images.json")" \
+	"compiled in $compiled, all took $(since "$started")"

@@ -173,8 +173,8 @@ enum manifest_health_kind {
 	MANIFEST_HEALTH_GRPC,
 	MANIFEST_HEALTH_ZMQ,
 	MANIFEST_HEALTH_TCP,
-	MANIFEST_HEALTH_SERVED, /* slipway-init serves it and probes `port` by
-				 * TCP (0: only that the child is alive) */
+	MANIFEST_HEALTH_SERVED, /* slipway-init probes `port` by TCP
+				 * (0: only that the child is alive) */
 	MANIFEST_HEALTH_NONE,
 };
 
@@ -182,7 +182,9 @@ struct manifest_health {
 	enum manifest_health_kind kind;
 	bool is_auto; /* the kind was chosen, not written */
 	uint16_t port;
-	uint16_t served_port;	      /* of SERVED: the health port, or 0 */
+	/* The port named `health`, where the question is not asked on it:
+	 * slipway-init serves it. 0: none. */
+	uint16_t served_port;
 	struct manifest_text path;    /* of HTTP: "/health" */
 	struct manifest_text send;    /* of ZMQ: may be empty */
 	struct manifest_text expect;  /* of ZMQ and HTTP: may be empty */

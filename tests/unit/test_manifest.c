@@ -281,24 +281,32 @@ static void references_may_be_long(void **state)
 static void health_follows_from_ports(void **state)
 {
 	static const struct {
-		const char *ports;
+		const char *ports, *health;
 		enum manifest_health_kind kind;
 		unsigned port, served_port;
 	} cases[] = {
-		{"{zmq: 1, grpc: 2, http: 3}", MANIFEST_HEALTH_HTTP, 3, 0},
-		{"{zmq: 1, grpc: 2, health: 4}", MANIFEST_HEALTH_GRPC, 2, 0},
-		{"1/2", MANIFEST_HEALTH_SERVED, 1, 2},
-		{"[5, 6]", MANIFEST_HEALTH_SERVED, 5, 0},
-		{"[5/udp, 6/tcp]", MANIFEST_HEALTH_SERVED, 6, 0},
-		{"{health: 7}", MANIFEST_HEALTH_SERVED, 0, 7},
+		{"{zmq: 1, grpc: 2, http: 3}", "auto", MANIFEST_HEALTH_HTTP, 3,
+		 0},
+		{"{http: 1, health: 2}", "auto", MANIFEST_HEALTH_HTTP, 1, 2},
+		{"{zmq: 1, grpc: 2, health: 4}", "auto", MANIFEST_HEALTH_GRPC,
+		 2, 4},
+		{"1/2", "auto", MANIFEST_HEALTH_SERVED, 1, 2},
+		{"[5, 6]", "auto", MANIFEST_HEALTH_SERVED, 5, 0},
+		{"[5/udp, 6/tcp]", "auto", MANIFEST_HEALTH_SERVED, 6, 0},
+		{"{health: 7}", "auto", MANIFEST_HEALTH_SERVED, 0, 7},
+		{"1/2", "{zmq: 1, send: hi}", MANIFEST_HEALTH_ZMQ, 1, 2},
+		{"1/2", "'http://:2/health'", MANIFEST_HEALTH_HTTP, 2, 0},
+		{"1/2", "none", MANIFEST_HEALTH_NONE, 0, 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		auto_buf struct buf text = BUF_EMPTY;
 
-		buf_printf(&text, "services: {A: {run: a.py, ports: %s}}\n",
-			   cases[i].ports);
+		buf_printf(&text,
+			   "services: {A: {run: a.py, ports: %s, "
+			   "health: %s}}\n",
+			   cases[i].ports, cases[i].health);
 		auto_manifest struct manifest *manifest =
 			parse_good(buf_str(&text));
 		const struct manifest_health *health =
@@ -306,9 +314,9 @@ static void health_follows_from_ports(void **state)
 
 		if (health->kind != cases[i].kind ||
 		    health->port != cases[i].port ||
-		    (health->kind == MANIFEST_HEALTH_SERVED &&
-		     health->served_port != cases[i].served_port))
-			fail_msg("%s: %s %u %u", cases[i].ports,
+		    health->served_port != cases[i].served_port)
+			fail_msg("%s %s: %s %u %u", cases[i].ports,
+				 cases[i].health,
 				 manifest_health_text(health->kind),
 				 health->port, health->served_port);
 	}

@@ -149,33 +149,44 @@ void field_health(struct manifest *manifest, const struct yaml_node *node,
 	*(struct manifest_health *)field = health;
 }
 
+static void choose(struct manifest_health *health,
+		   const struct manifest_ports *ports,
+		   const struct manifest_port *own)
+{
+	const struct manifest_port *http = manifest_port(ports, "http");
+	const struct manifest_port *grpc = manifest_port(ports, "grpc");
+
+	health->is_auto = true;
+	if (http) {
+		health->kind = MANIFEST_HEALTH_HTTP;
+		health->port = http->number;
+	} else if (grpc) {
+		health->kind = MANIFEST_HEALTH_GRPC;
+		health->port = grpc->number;
+	} else {
+		health->kind = MANIFEST_HEALTH_SERVED;
+		array_each (struct manifest_port, port, ports)
+			if (!port->is_udp && port != own) {
+				health->port = port->number;
+				break;
+			}
+	}
+}
+
 struct manifest_health
 manifest_health_resolve(const struct manifest_health *written,
 			const struct manifest_ports *ports)
 {
 	struct manifest_health health = written->at.line ? *written : defaults;
-	const struct manifest_port *http = manifest_port(ports, "http");
-	const struct manifest_port *grpc = manifest_port(ports, "grpc");
 	const struct manifest_port *own = manifest_port(ports, "health");
 
-	if (health.kind != MANIFEST_HEALTH_AUTO)
+	if (health.kind == MANIFEST_HEALTH_NONE)
 		return health;
-	health.is_auto = true;
-	if (http) {
-		health.kind = MANIFEST_HEALTH_HTTP;
-		health.port = http->number;
-	} else if (grpc) {
-		health.kind = MANIFEST_HEALTH_GRPC;
-		health.port = grpc->number;
-	} else {
-		health.kind = MANIFEST_HEALTH_SERVED;
-		health.served_port = own ? own->number : 0;
-		array_each (struct manifest_port, port, ports)
-			if (!port->is_udp && port != own) {
-				health.port = port->number;
-				break;
-			}
-	}
+	if (health.kind == MANIFEST_HEALTH_AUTO)
+		choose(&health, ports, own);
+	/* Who asks the health port itself has one that serves it. */
+	if (own && own->number != health.port)
+		health.served_port = own->number;
 	return health;
 }
 

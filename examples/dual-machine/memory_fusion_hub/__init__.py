@@ -1,0 +1,1 @@
+"""Memories of all services: one place to put, find and forget them."""
