@@ -198,6 +198,24 @@ static bool is_builtin(const struct call *call, const char *name)
 	       (!call->prefix.n || str_eq(call->prefix, STR("builtins")));
 }
 
+/* Is what eval is given a constant that imports nothing? */
+static bool is_harmless(const struct call *call)
+{
+	struct argument code;
+
+	if (!arguments_of(call->scan, call->open, call->end, &code, 1))
+		return false;
+	for (size_t i = code.start; i < code.end; i++) {
+		struct token token = call->scan->tokens.p[i];
+
+		if (token.kind != TOKEN_STRING ||
+		    literal_parts(token.text).is_f ||
+		    str_find_str(token.text, STR("import")) >= 0)
+			return false;
+	}
+	return code.end > code.start;
+}
+
 /* Does the call run code or a file that is no import? */
 static bool is_exec(const struct call *call)
 {
@@ -214,13 +232,9 @@ static bool is_exec(const struct call *call)
 		STR_INIT("load_dynamic"), STR_INIT("load_compiled"),
 		STR_INIT("load_package"),
 	};
-	struct str text;
-	size_t next;
 
 	if (is_builtin(call, "eval"))
-		return !literal_value(call->scan, call->open + 1, call->end,
-				      &text, &next) ||
-		       str_find_str(text, STR("import")) >= 0;
+		return !is_harmless(call);
 	return is_builtin(call, "exec") || IS_ONE_OF(call->last, anywhere) ||
 	       ((!call->prefix.n || str_eq(call->prefix, STR("runpy"))) &&
 		IS_ONE_OF(call->last, of_runpy)) ||

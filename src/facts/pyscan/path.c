@@ -233,8 +233,11 @@ bool path_statement(struct scan *scan, struct str text, struct context context)
 	} else if (path_is(scan, name)) {
 		found = assignment_read(&edit, next, end);
 	}
-	if (found && edit.unknown)
-		dynamic_add(scan, what, text.p, text.p + text.n, context);
+	if (found && edit.unknown) {
+		struct str last = scan->tokens.p[end - 1].text;
+
+		dynamic_add(scan, what, text.p, last.p + last.n, context);
+	}
 	scan->tokens.n = first;
 	return found;
 }

@@ -216,7 +216,8 @@ static void other_read(struct scan *scan, enum keyword keyword, struct str word,
 
 	if (keyword == KEYWORD_DEL)
 		del_read(scan, text);
-	else if (keyword == KEYWORD_GLOBAL)
+	else if (keyword == KEYWORD_GLOBAL &&
+		 scan->top->scope != SCOPE_MODULE)
 		global_read(scan, text);
 	else if (keyword == KEYWORD_TYPE && !scan->first_equal)
 		return;
