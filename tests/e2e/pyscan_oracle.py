@@ -10,7 +10,6 @@ Runs with every Python from 3.8 on; the target is the one that runs it.
 """
 
 import ast
-import bisect
 import io
 import json
 import os
@@ -18,7 +17,6 @@ import pathlib
 import re
 import sys
 import tokenize
-import unicodedata
 import warnings
 from typing import NamedTuple
 
@@ -410,7 +408,7 @@ class Reader:
     """Walks one module."""
 
     def __init__(self, tree, text):
-        self.lines = [line.encode("utf-8", "surrogatepass")
+        self.lines = [line.encode("utf-8", "surrogateescape")
                       for line in text.split("\n")]
         self.imports, self.dynamics, self.edits = [], [], []
         self.bound = []  # (place, name, line or None, is del)
@@ -429,7 +427,7 @@ class Reader:
 
     def column(self, line, offset):
         return len(self.lines[line - 1][:offset].decode(
-            "utf-8", "surrogatepass")) + 1
+            "utf-8", "surrogateescape")) + 1
 
     def place(self, node):
         return [node.lineno, self.column(node.lineno, node.col_offset)]
@@ -457,7 +455,11 @@ class Reader:
 
     def bind(self, node, name, scope, line=0):
         if scope == MODULE:
-            line = node.lineno if line == 0 else line
+            if line == 0:
+                # Behind a backslash the name of a def is on another line.
+                line = node.lineno
+                if self.lines[line - 1].endswith(b"\\"):
+                    line = None
             self.bound.append(((node.lineno, node.col_offset), name, line,
                                False))
 
@@ -593,7 +595,7 @@ class Reader:
     def do_For(self, node, context, scope):
         self.expressions(node.target, context, scope)
         self.targets(node.target, scope)
-        self.expressions(node.iter, context, scope)
+        self.expressions(node.iter, context, scope, node)
         self.block(node.body, context, scope)
         self.block(node.orelse, context, scope)
 
@@ -637,7 +639,8 @@ class Reader:
         self.expressions(node, context, scope)
         if node.value:
             self.targets(node.target, scope)
-            self.path_statement(node, node.target, context)
+            if not self.is_path(node.target):
+                self.path_statement(node, node.target, context)
 
     def do_AugAssign(self, node, context, scope):
         self.expressions(node, context, scope)
@@ -649,9 +652,9 @@ class Reader:
 
     # Expressions
 
-    def expressions(self, root, context, scope):
+    def expressions(self, root, context, scope, parent=None):
         """Calls, walruses and subscripts anywhere in a node."""
-        stack = [(root, context, scope, False, None)]
+        stack = [(root, context, scope, False, parent)]
         while stack:
             node, context, scope, in_field, parent = stack.pop()
             kind = type(node)
@@ -768,7 +771,7 @@ class Reader:
         place = self.call_place(node, in_field)
         if not is_builtin:
             package = literal(self.argument(node, 1, "package"))
-            if dots and package is not None and (
+            if dots and package and (
                     package.count(".") >= dots - 1):
                 parts = package.rsplit(".", dots - 1)
                 module = ".".join(part for part in (parts[0], module) if part)
@@ -922,7 +925,7 @@ def read(path):
         return {"syntax": type(error).__name__, "is_limit": True}
     coding, encoding = coding_of(source)
     source = source[3:] if source.startswith(b"\xef\xbb\xbf") else source
-    text = source.decode(encoding)
+    text = source.decode(encoding, "surrogateescape")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     reader = Reader(tree, text)
     names = reader.names()

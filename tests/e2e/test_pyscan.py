@@ -1,25 +1,59 @@
-"""The scanner, compared with CPython's own ast, tokenize and compile.
+"""The scanner, compared with CPython's own ast, tokenize and compile: on the
+standard library with its tests, on the sources in wheels of real packages, and
+on sources made at random or damaged.
 
-What is compared: the standard library of this Python, and of Python 3.11 where
-another runs the tests, with their tests; the sources in wheels of real packages;
-damaged and generated sources. A part of the files, unless SLIPWAY_PYSCAN=all.
-SLIPWAY_PYSCAN_PYTHONS (programs joined by ':') takes other Pythons, and
-SLIPWAY_PYSCAN_TREES (folders joined by ':') other trees beside the library.
+SLIPWAY_PYSCAN=all takes all of the files and wheels, not a part of them.
+SLIPWAY_PYSCAN_PYTHONS (programs joined by ':') takes other Pythons.
 """
 
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import sys
 import unicodedata
+import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pyscan_sources import Maker
+from test_wheel_layer import TABLE, download
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build"))
 TOOL = BUILD / "tests/unit/tool_pyscan_dump"
 ORACLE = ROOT / "tests/e2e/pyscan_oracle.py"
+ALL = os.environ.get("SLIPWAY_PYSCAN") == "all"
+# Beside those of wheels.txt, which other tests download anyway: packages of the
+# fleet with sources that are large or written in a manner of their own.
+WHEELS = [
+    ("fastapi==0.165.0",
+     "896f48462042bb4f162147eb8fac7e858753dc1f486765709baf105d70e4fc5b", True),
+    ("pydantic==2.14.4",
+     "653a2ad9f6d8858529c77c72717d0ea991d6c6837fe683246b2f4b2bbfc3fadc", True),
+    ("starlette==1.10.0",
+     "478c0ab3b4ced6e82719849c118fa406f0278a3499c1a898cd15cd31bdc38ce4", False),
+    ("sounddevice==0.5.6",
+     "de099612311ad81e55d31ccbd83f43ea6bf4d87b48f9b6ea55a1fbcde0eee4e0", True),
+    ("typing-extensions==4.16.0",
+     "481caa481374e813c1b176ada14e97f1f67a4539ce9cfeb3f350d78d6370c2e8", True),
+    ("networkx==3.6.1",
+     "d47fbf302e7d9cbbb9e2555a0d267983d2aa476bac30e90dfbe5669bd57f3762", False),
+    ("scipy==1.17.1",
+     "43af8d1f3bea642559019edfe64e9b11192a8978efbd1539d7bc2aaa23d92de4", False),
+    ("prometheus-client==0.26.0",
+     "fa93d06737aa02bacd05794768508bb97d2fbee28cb3bca04eaae92f0ca953d6", False),
+    ("redis==8.1.0",
+     "a4fe1aac3d3b3cc791d4b3d5931c5a956045dc951ee74d1c913ee3ac4d2ee9fb", False),
+    ("nats-py==2.16.0",
+     "aeb1ff123966c05833d26c7df7e1d54c1c6d32b612428b21677a2e921f1fecae", False),
+    ("protobuf==7.36.2",
+     "89f23aa53c24553a2416fd4fd1ec06f74fa42b14b546d8883128813f775bbfd2", False),
+]
 FLAGS = ["star", "getattr", "dynamic_names", "coding"]
 
 
@@ -160,5 +194,80 @@ def compare(python, paths, what):
         comparison.add(path, ours[path], theirs[path])
     counts = ", ".join(f"{n} {what}" for what, n in comparison.counts.items())
     print(f"{what}, Python 3.{minor}: {counts}; "
-          f"{len(comparison.wrong)} disagreements")
+          f"{len(comparison.wrong)} disagreements", *comparison.wrong[:20],
+          sep="\n")
     return comparison
+
+
+def library(python):
+    """The folder of a Python's standard library."""
+    return pathlib.Path(subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"],
+        stdout=subprocess.PIPE, check=True, text=True).stdout.strip())
+
+
+def pythons():
+    """This Python and one of 3.11, with the library's own tests if it can."""
+    wanted = os.environ.get("SLIPWAY_PYSCAN_PYTHONS")
+    if wanted:
+        return wanted.split(":")
+    if (library(sys.executable) / "test/test_grammar.py").exists() and (
+            sys.version_info[:2] == (3, 11)):
+        return [sys.executable]
+    root = os.environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv"
+    places = [*os.environ.get("PATH", "").split(":"), "/usr/bin",
+              "/usr/local/bin",
+              *sorted(pathlib.Path(root, "versions").glob("3.11.*/bin"))]
+    for place in places:
+        program = shutil.which("python3.11", path=place)
+        # A shim of pyenv may be there for a version that is not.
+        if program and "shims" not in str(place) and (
+                library(program) / "test/test_grammar.py").exists():
+            own = [] if sys.version_info[:2] == (3, 11) else [sys.executable]
+            return [*own, program]
+    return [sys.executable]
+
+
+def sources(folder, step=1):
+    """Every step-th file of a tree, packages of a site aside."""
+    return sorted(path for path in folder.rglob("*.py") if not {
+        "site-packages", "dist-packages"} & set(path.parts))[::step]
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_standard_library(python):
+    folder = library(python)
+    if not (folder / "test/test_grammar.py").exists():
+        print(f"{folder} is without its tests: Debian has them in "
+              f"libpython3.{sys.version_info[1]}-testsuite")
+    found = compare(python, list(map(str, sources(folder))), folder)
+    assert found.wrong == []
+    assert found.counts["imports"] > 3000
+
+
+def test_wheels_of_the_fleet(tmp_path):
+    for requirement, sha256, always in [
+            *((name, sha256, True) for name, sha256, _ in TABLE), *WHEELS]:
+        if always or ALL:
+            with zipfile.ZipFile(download(requirement, sha256)) as wheel:
+                names = [n for n in wheel.namelist() if n.endswith(".py")]
+                wheel.extractall(tmp_path / requirement, names)
+    paths = sources(tmp_path, 1 if ALL else 5)
+    found = compare(sys.executable, list(map(str, paths)), "wheels")
+    assert found.wrong == []
+    assert found.counts["imports"] > 3000
+
+
+def test_sources_made_at_random_and_damaged(tmp_path):
+    real = [path for path in sources(library(sys.executable))
+            if path.stat().st_size < 15000]
+    paths = []
+    for seed in range(20000 if ALL else 1000):
+        maker = Maker(seed)
+        source = maker.program() if seed % 2 else maker.damaged(
+            maker.choose(real).read_bytes())
+        paths.append(str(tmp_path / f"{seed}.py"))
+        pathlib.Path(paths[-1]).write_bytes(source)
+    found = compare(sys.executable, paths, "made and damaged")
+    assert found.wrong == []
+    assert found.counts["files"] > 2 * found.counts["do not compile"] - 200

@@ -123,8 +123,7 @@ void from_read(struct scan *scan, struct str text)
 {
 	size_t first = tokens_of(scan, text), end = scan->tokens.n;
 	size_t i = first + 1;
-	struct pyscan_import import = {.module = STR_EMPTY,
-				       .name = STR_EMPTY};
+	struct pyscan_import import = {.module = STR_EMPTY, .name = STR_EMPTY};
 
 	for (; token_is(scan, i, end, "."); i++)
 		import.dots++;

@@ -224,8 +224,7 @@ bool path_statement(struct scan *scan, struct str text, struct context context)
 
 	if (str_eq(name, STR("__path__"))) {
 		what = PYSCAN_PACKAGE_PATH;
-		while (next < end &&
-		       !str_ends(token_at(scan, next, end).text, STR("=")))
+		while (next < end && !is_assigning(scan->tokens.p[next].text))
 			next = bracket_end(scan, next, end);
 		found = edit.unknown = next < end;
 	} else if (path_is(scan, name) && deletes) {

@@ -198,21 +198,6 @@ static void subscript_note(struct scan *scan, const char *p)
 		scan->out->has_dynamic_names = true;
 }
 
-/* The name before a walrus is bound. */
-static void walrus_note(struct scan *scan, const char *p)
-{
-	if (scan->top->scope != SCOPE_MODULE)
-		return;
-	while (p > scan->start && is_blank(p[-1]))
-		p--;
-	const char *name = p;
-
-	while (name > scan->start && class_of(name[-1]) & IS_NAME)
-		name--;
-	if (name < p)
-		name_bind(scan, str_of(name, (size_t)(p - name)), name);
-}
-
 struct prefix {
 	bool is_f, is_raw, is_bytes;
 };
@@ -447,15 +432,14 @@ static bool has_lambda(struct scan *scan, struct str text)
 		return false;
 	size_t first = tokens_of(scan, text), end = scan->tokens.n;
 
-	for (size_t i = first; i < end && !found;
-	     i = bracket_end(scan, i, end))
+	for (size_t i = first; i < end && !found; i = bracket_end(scan, i, end))
 		found = token_is(scan, i, end, "lambda");
 	scan->tokens.n = first;
 	return found;
 }
 
 /* Remembers the equals signs of an assignment at depth 0, not those of a
- * comparison or of a lambda's parameters. Behind it. */
+ * comparison, and none behind a lambda. Behind it. */
 static const char *equal_note(struct scan *scan, const char *from,
 			      const char *p)
 {
@@ -534,7 +518,8 @@ static const char *walk(struct scan *scan, const char *p, unsigned stops,
 			if (!depth && nest)
 				return p;
 			if (end - p > 1 && p[1] == '=') {
-				walrus_note(scan, p);
+				/* It binds a name: see call.c. */
+				scan->calls = true;
 				p += 2;
 				break;
 			}
