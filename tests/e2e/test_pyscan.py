@@ -45,6 +45,8 @@ WHEELS = [
      "d47fbf302e7d9cbbb9e2555a0d267983d2aa476bac30e90dfbe5669bd57f3762", False),
     ("scipy==1.17.1",
      "43af8d1f3bea642559019edfe64e9b11192a8978efbd1539d7bc2aaa23d92de4", False),
+    ("torch==2.4.1",
+     "0b5f88afdfa05a335d80351e3cea57d38e578c8689f751d35e0ff36bce872113", False),
     ("prometheus-client==0.26.0",
      "fa93d06737aa02bacd05794768508bb97d2fbee28cb3bca04eaae92f0ca953d6", False),
     ("redis==8.1.0",
