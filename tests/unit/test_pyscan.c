@@ -77,9 +77,9 @@ static void check_rules(const struct rule *rules, size_t count)
 		(void)state;                                                   \
 		check_rules(rules_, sizeof(rules_) / sizeof(rules_[0]));       \
 	} while (0)
-#define CASE(source, ...)                                                      \
+#define CASE(source_, ...)                                                     \
 	{                                                                      \
-		STR_INIT(source), __VA_ARGS__                                  \
+		.source = STR_INIT(source_), .said = __VA_ARGS__               \
 	}
 
 static void statements_of_import(void **state)
