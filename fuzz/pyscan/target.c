@@ -60,8 +60,9 @@ static void say(const struct pyscan *scan, size_t size, struct buf *out)
 		put(out, scan->literals[i].text);
 	}
 	put(out, scan->coding);
-	put_number(out, scan->has_star_import | scan->has_getattr << 1 |
-				scan->has_dynamic_names << 2);
+	put_number(out, scan->has_star_import);
+	put_number(out, scan->has_getattr);
+	put_number(out, scan->has_dynamic_names);
 }
 
 static void scan_to(struct str source, unsigned minor, struct buf *out)

@@ -301,7 +301,6 @@ static void names_that_are_bound(void **state)
 	static const char wanted[] =
 		"b e h i l m o t u v w y b0 c0 e0 j0 k0 l0 lambda_x u0 w0 ";
 	auto_arena struct arena arena = ARENA_EMPTY;
-	auto_buf struct buf names = BUF_EMPTY;
 	struct pyscan scan;
 	size_t count = 0;
 
