@@ -920,7 +920,8 @@ def read(path):
                        dont_inherit=True)
         compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, UnicodeDecodeError) as error:
-        return {"syntax": f"{type(error).__name__}: {error}"}
+        return {"syntax": f"{type(error).__name__}: {error}",
+                "line": getattr(error, "lineno", None)}
     except (RecursionError, MemoryError) as error:
         return {"syntax": type(error).__name__, "is_limit": True}
     coding, encoding = coding_of(source)
