@@ -50,7 +50,7 @@ void pyscan(struct str source, unsigned minor, struct arena *arena,
 
 const char *pyscan_version(void)
 {
-	return "1";
+	return "2";
 }
 
 const char *pyscan_level_text(enum pyscan_level level)

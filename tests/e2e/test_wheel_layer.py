@@ -30,7 +30,8 @@ SITE = "opt/venv/lib/python3.11/site-packages/"
 INFO = re.compile(re.escape(SITE) + r"[^/]+\.dist-info/")
 OWN = re.compile(
     INFO.pattern + r"(RECORD|INSTALLER|REQUESTED|direct_url\.json)$")
-PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "any"]
+PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64",
+             "manylinux1_x86_64", "any"]
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11), reason="the oracle is pip on Python 3.11"

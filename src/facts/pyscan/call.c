@@ -1,4 +1,5 @@
-/* call: calls that import, run code, edit sys.path, or bind names unseen. */
+/* call: calls that import, run code, edit sys.path, or bind names unseen; and
+ * what := binds. */
 #include "facts/pyscan/scan.h"
 
 enum { MOST_ARGUMENTS = 6, TEXT_MAX = 120 };
@@ -95,12 +96,14 @@ static void import_add(const struct call *call, struct pyscan_import import)
 static bool argument_literal(struct scan *scan, const struct argument *argument,
 			     struct str *value)
 {
-	size_t next;
+	size_t i, end, next;
 
-	return argument &&
-	       literal_value(scan, argument->start, argument->end, value,
-			     &next) &&
-	       next == argument->end;
+	if (!argument)
+		return false;
+	i = argument->start;
+	end = argument->end;
+	brackets_strip(scan, &i, &end);
+	return literal_value(scan, i, end, value, &next) && next == end;
 }
 
 /* import_module(".x", "a.b") is a.b.x: the package without as many parts as
@@ -110,7 +113,7 @@ static bool resolve_package(struct scan *scan, const struct argument *argument,
 {
 	struct str package;
 
-	if (!argument_literal(scan, argument, &package))
+	if (!argument_literal(scan, argument, &package) || !package.n)
 		return false;
 	for (unsigned i = 1; i < import->dots; i++) {
 		ptrdiff_t dot = str_rfind(package, '.');
@@ -198,6 +201,24 @@ static bool is_builtin(const struct call *call, const char *name)
 	       (!call->prefix.n || str_eq(call->prefix, STR("builtins")));
 }
 
+/* Is what eval is given a constant that imports nothing? */
+static bool is_harmless(const struct call *call)
+{
+	struct argument code;
+
+	if (!arguments_of(call->scan, call->open, call->end, &code, 1))
+		return false;
+	for (size_t i = code.start; i < code.end; i++) {
+		struct token token = call->scan->tokens.p[i];
+
+		if (token.kind != TOKEN_STRING ||
+		    literal_parts(token.text).is_f ||
+		    str_find_str(token.text, STR("import")) >= 0)
+			return false;
+	}
+	return code.end > code.start;
+}
+
 /* Does the call run code or a file that is no import? */
 static bool is_exec(const struct call *call)
 {
@@ -214,13 +235,9 @@ static bool is_exec(const struct call *call)
 		STR_INIT("load_dynamic"), STR_INIT("load_compiled"),
 		STR_INIT("load_package"),
 	};
-	struct str text;
-	size_t next;
 
 	if (is_builtin(call, "eval"))
-		return !literal_value(call->scan, call->open + 1, call->end,
-				      &text, &next) ||
-		       str_find_str(text, STR("import")) >= 0;
+		return !is_harmless(call);
 	return is_builtin(call, "exec") || IS_ONE_OF(call->last, anywhere) ||
 	       ((!call->prefix.n || str_eq(call->prefix, STR("runpy"))) &&
 		IS_ONE_OF(call->last, of_runpy)) ||
@@ -228,38 +245,54 @@ static bool is_exec(const struct call *call)
 		IS_ONE_OF(call->last, of_imp));
 }
 
-/* Is `globals()` used so that it may bind names of the module? Reading from it
- * is no such use. */
-static bool binds_names(const struct call *call)
+static bool is_at_top(const struct call *call)
+{
+	return call->scan->top->scope == SCOPE_MODULE &&
+	       !call->context.in_lambda;
+}
+
+/* What is done with the dictionary of names that tokens from i to before next
+ * give: may it bind some? Reading from it does not. */
+static bool is_bound_by(const struct scan *scan, size_t i, size_t next,
+			size_t end)
 {
 	static const struct str reads[] = {
 		STR_INIT("get"),    STR_INIT("items"), STR_INIT("keys"),
 		STR_INIT("values"), STR_INIT("copy"),
 	};
+
+	while (i > 0 && token_is(scan, i - 1, end, "(") &&
+	       token_is(scan, next, end, ")")) {
+		i--;
+		next++;
+	}
+	if (token_is(scan, next, end, "."))
+		return !IS_ONE_OF(token_at(scan, next + 1, end).text, reads);
+	if (token_is(scan, next, end, "[")) {
+		size_t op = bracket_end(scan, next, end);
+		bool annotates = i > 0 && token_is(scan, i - 1, end, ":");
+
+		/* Nothing is behind the one of f"{x = }". */
+		return is_assigning(token_at(scan, op, end).text) &&
+		       op + 1 < end && !annotates;
+	}
+	return i == 0 || !(token_is(scan, i - 1, end, "in") ||
+			   token_is(scan, i - 1, end, "**"));
+}
+
+/* Is it a call of `globals()` that may bind names of the module? */
+static bool binds_names(const struct call *call)
+{
 	struct scan *scan = call->scan;
-	size_t next = call->open + 2, end = call->end;
+	size_t end = call->end;
 	bool is_local = str_eq(call->last, STR("locals")) ||
 			str_eq(call->last, STR("vars"));
 
 	if (!(is_local || str_eq(call->last, STR("globals"))) ||
 	    call->prefix.n || !token_is(scan, call->open + 1, end, ")"))
 		return false;
-	if (is_local && scan->top->scope != SCOPE_MODULE)
-		return false;
-	if (call->start > 0 && (token_is(scan, call->start - 1, end, "in") ||
-				token_is(scan, call->start - 1, end, "**")))
-		return false;
-	if (token_is(scan, next, end, "."))
-		return !IS_ONE_OF(token_at(scan, next + 1, end).text, reads);
-	if (token_is(scan, next, end, "[")) {
-		struct str op =
-			token_at(scan, bracket_end(scan, next, end), end).text;
-
-		return str_ends(op, STR("=")) && !str_eq(op, STR("==")) &&
-		       !str_eq(op, STR("!=")) && !str_eq(op, STR("<=")) &&
-		       !str_eq(op, STR(">="));
-	}
-	return true;
+	return (!is_local || is_at_top(call)) &&
+	       is_bound_by(scan, call->start, call->open + 2, end);
 }
 
 static bool is_list_edit(struct str method)
@@ -283,8 +316,7 @@ static void call_read(const struct call *call)
 		import_call(call, true);
 	} else if (is_exec(call)) {
 		call_dynamic(call, PYSCAN_EXEC);
-		if (is_builtin(call, "exec") &&
-		    scan->top->scope == SCOPE_MODULE)
+		if (is_builtin(call, "exec") && is_at_top(call))
 			scan->out->has_dynamic_names = true;
 	} else if (is_list_edit(call->last) && path_is(scan, call->prefix)) {
 		path_call(scan, call->last, call->open, call->end,
@@ -330,6 +362,15 @@ static void bracket_read(struct scan *scan, size_t first, size_t open,
 	call_read(&call);
 }
 
+/* `(name := value)` binds the name in the module, or in the lambda. */
+static void walrus_read(struct scan *scan, struct token name,
+			struct context context)
+{
+	if (name.kind == TOKEN_NAME && scan->top->scope == SCOPE_MODULE &&
+	    !context.in_lambda)
+		name_bind(scan, name.text, name.text.p);
+}
+
 static void calls_in(struct scan *scan, struct str text, struct context context,
 		     unsigned nest);
 
@@ -358,13 +399,17 @@ static void calls_in(struct scan *scan, struct str text, struct context context,
 		struct token token = scan->tokens.p[i];
 		struct context here = context;
 
-		if (lambdas_in_body(&lambdas))
+		if (lambdas_in_body(&lambdas)) {
 			here.level = level_max(here.level, PYSCAN_LAZY);
+			here.in_lambda = true;
+		}
 		if (token.kind == TOKEN_STRING && nest < MAX_NEST &&
 		    literal_parts(token.text).is_f)
 			fields_read(scan, token.text, here, nest);
 		if (token_is(scan, i, end, "("))
 			bracket_read(scan, first, i, end, here);
+		if (i > first && token_is(scan, i, end, ":="))
+			walrus_read(scan, scan->tokens.p[i - 1], here);
 		lambdas_take(&lambdas, token);
 	}
 	scan->tokens.n = first;

@@ -56,8 +56,9 @@ static const char *header_colon(struct scan *scan, enum keyword keyword,
 
 static struct context context_add(struct context a, struct context b)
 {
-	return (struct context){level_max(a.level, b.level),
-				a.only_main || b.only_main, a.never || b.never};
+	return (struct context){.level = level_max(a.level, b.level),
+				.only_main = a.only_main || b.only_main,
+				.never = a.never || b.never};
 }
 
 static bool is_import_error(struct str dotted)
@@ -68,17 +69,6 @@ static bool is_import_error(struct str dotted)
 	       str_eq(name, STR("ModuleNotFoundError")) ||
 	       str_eq(name, STR("Exception")) ||
 	       str_eq(name, STR("BaseException"));
-}
-
-/* Takes brackets around all of the tokens away. */
-static void brackets_strip(const struct scan *scan, size_t *i, size_t *end)
-{
-	while (token_is(scan, *i, *end, "(") &&
-	       bracket_end(scan, *i, *end) == *end &&
-	       token_is(scan, *end - 1, *end, ")")) {
-		++*i;
-		--*end;
-	}
 }
 
 /* Is there a name of an import error in a list of exceptions? */

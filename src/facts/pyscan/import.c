@@ -68,7 +68,9 @@ void import_read(struct scan *scan, struct str text)
 
 		if (!module.n)
 			break;
-		add(scan, (struct pyscan_import){.module = module}, text.p);
+		add(scan,
+		    (struct pyscan_import){.module = module, .name = STR_EMPTY},
+		    text.p);
 		bool renamed = token_is(scan, i, end, "as");
 		struct str name = bound_name(scan, &i, end, token.text);
 
@@ -121,7 +123,7 @@ void from_read(struct scan *scan, struct str text)
 {
 	size_t first = tokens_of(scan, text), end = scan->tokens.n;
 	size_t i = first + 1;
-	struct pyscan_import import = {.module = STR_EMPTY};
+	struct pyscan_import import = {.module = STR_EMPTY, .name = STR_EMPTY};
 
 	for (; token_is(scan, i, end, "."); i++)
 		import.dots++;

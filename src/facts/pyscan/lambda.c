@@ -59,6 +59,7 @@ bool lambdas_take(struct lambdas *lambdas, struct token token)
 		brackets_end(lambdas);
 		return false;
 	case ',':
+	case '=': /* behind an annotation */
 		bodies_end(lambdas);
 		return false;
 	case ':':

@@ -123,25 +123,25 @@ bool literal_value(struct scan *scan, size_t i, size_t end, struct str *value,
 		   size_t *next)
 {
 	auto_buf struct buf buf = BUF_EMPTY;
-	bool known = i < end;
+	size_t first = i;
+	bool known = true;
 
-	*next = i;
 	for (; token_at(scan, i, end).kind == TOKEN_STRING; i++) {
 		struct literal literal = literal_parts(scan->tokens.p[i].text);
 
-		if (literal.is_f || literal.is_bytes)
-			known = false;
-		*next = i + 1;
+		known = known && !literal.is_f && !literal.is_bytes;
 		if (known && token_at(scan, i + 1, end).kind != TOKEN_STRING &&
 		    !buf.n && str_find(literal.text, '\\') < 0) {
 			*value = literal.text;
+			*next = i + 1;
 			return true;
 		}
 		known = known &&
 			literal_append(&buf, literal.text, literal.is_raw);
 	}
-	if (*next == i && !buf.n && !known)
+	*next = i;
+	if (i == first || !known)
 		return false;
 	*value = arena_str(scan->arena, buf_str(&buf));
-	return known;
+	return true;
 }

@@ -5,7 +5,8 @@
 
 void name_bind(struct scan *scan, struct str name, const char *at)
 {
-	array_push(&scan->bindings, (struct binding){name, at, false});
+	if (name.n) /* `import x as` of a source that is no Python has none */
+		array_push(&scan->bindings, (struct binding){name, at, false});
 }
 
 static bool is_keyword(struct str text)

@@ -224,8 +224,7 @@ bool path_statement(struct scan *scan, struct str text, struct context context)
 
 	if (str_eq(name, STR("__path__"))) {
 		what = PYSCAN_PACKAGE_PATH;
-		while (next < end &&
-		       !str_ends(token_at(scan, next, end).text, STR("=")))
+		while (next < end && !is_assigning(scan->tokens.p[next].text))
 			next = bracket_end(scan, next, end);
 		found = edit.unknown = next < end;
 	} else if (path_is(scan, name) && deletes) {
@@ -233,8 +232,11 @@ bool path_statement(struct scan *scan, struct str text, struct context context)
 	} else if (path_is(scan, name)) {
 		found = assignment_read(&edit, next, end);
 	}
-	if (found && edit.unknown)
-		dynamic_add(scan, what, text.p, text.p + text.n, context);
+	if (found && edit.unknown) {
+		struct str last = scan->tokens.p[end - 1].text;
+
+		dynamic_add(scan, what, text.p, last.p + last.n, context);
+	}
 	scan->tokens.n = first;
 	return found;
 }

@@ -20,6 +20,7 @@ struct context {
 	enum pyscan_level level;
 	bool only_main;
 	bool never;
+	bool in_lambda; /* of the same statement */
 };
 
 enum scope { SCOPE_MODULE, SCOPE_CLASS, SCOPE_FUNCTION };
@@ -107,10 +108,10 @@ struct scan {
 	bool has_pending;
 
 	/* Of the statement that is read. */
-	bool calls;		 /* it may hold a call that matters */
+	bool calls;		 /* it may hold a call or := that matters */
 	const char *first_equal; /* at depth 0, module scope only */
 	const char *last_equal;
-	bool equals_end; /* those behind are of a lambda's parameters */
+	bool equals_end; /* behind a lambda only tokens tell them apart */
 
 	struct alias aliases[MAX_ALIASES];
 	size_t alias_count;
@@ -194,6 +195,12 @@ bool token_is(const struct scan *scan, size_t i, size_t end, const char *text);
 
 /* Number of the token behind the bracket that closes the one at i. */
 size_t bracket_end(const struct scan *scan, size_t i, size_t end);
+
+/* Is a token the operator of an assignment, be it `+=`? */
+bool is_assigning(struct str op);
+
+/* Takes brackets around all of the tokens away. */
+void brackets_strip(const struct scan *scan, size_t *i, size_t *end);
 
 /* The value of adjacent string literals from i; *next is behind them. False
  * for bytes, f-strings and escapes by name. */

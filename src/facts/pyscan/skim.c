@@ -189,23 +189,13 @@ static void subscript_note(struct scan *scan, const char *p)
 	if (!str_eq(str_of(name, (size_t)(p - name)), STR("modules")))
 		return;
 	p = blanks_skip(p + 1, scan->end);
-	if (str_starts(str_of(p, (size_t)(scan->end - p)), STR("__name__")))
-		scan->out->has_dynamic_names = true;
-}
+	struct str rest = str_of(p, (size_t)(scan->end - p));
 
-/* The name before a walrus is bound. */
-static void walrus_note(struct scan *scan, const char *p)
-{
-	if (scan->top->scope != SCOPE_MODULE)
+	if (!str_eat(&rest, STR("__name__")))
 		return;
-	while (p > scan->start && is_blank(p[-1]))
-		p--;
-	const char *name = p;
-
-	while (name > scan->start && class_of(name[-1]) & IS_NAME)
-		name--;
-	if (name < p)
-		name_bind(scan, str_of(name, (size_t)(p - name)), name);
+	p = blanks_skip(rest.p, scan->end);
+	if (p < scan->end && *p == ']')
+		scan->out->has_dynamic_names = true;
 }
 
 struct prefix {
@@ -433,8 +423,23 @@ static const char *string_walk(struct scan *scan, const char *quote)
 	return string_skip(scan, quote, 0, NULL, NULL);
 }
 
+/* Is there a lambda outside of brackets? */
+static bool has_lambda(struct scan *scan, struct str text)
+{
+	bool found = false;
+
+	if (str_find_str(text, STR("lambda")) < 0)
+		return false;
+	size_t first = tokens_of(scan, text), end = scan->tokens.n;
+
+	for (size_t i = first; i < end && !found; i = bracket_end(scan, i, end))
+		found = token_is(scan, i, end, "lambda");
+	scan->tokens.n = first;
+	return found;
+}
+
 /* Remembers the equals signs of an assignment at depth 0, not those of a
- * comparison or of a lambda's parameters. Behind it. */
+ * comparison, and none behind a lambda. Behind it. */
 static const char *equal_note(struct scan *scan, const char *from,
 			      const char *p)
 {
@@ -445,7 +450,7 @@ static const char *equal_note(struct scan *scan, const char *from,
 	const char *last = scan->last_equal ? scan->last_equal : from;
 	struct str between = str_of(last, (size_t)(p - last));
 
-	scan->equals_end = str_find_str(between, STR("lambda")) >= 0;
+	scan->equals_end = has_lambda(scan, between);
 	if (scan->equals_end)
 		return p + 1;
 	if (!scan->first_equal)
@@ -513,7 +518,8 @@ static const char *walk(struct scan *scan, const char *p, unsigned stops,
 			if (!depth && nest)
 				return p;
 			if (end - p > 1 && p[1] == '=') {
-				walrus_note(scan, p);
+				/* It binds a name: see call.c. */
+				scan->calls = true;
 				p += 2;
 				break;
 			}

@@ -140,6 +140,26 @@ static void target_read(struct scan *scan, size_t i, size_t end,
 	}
 }
 
+/* The equals signs of an assignment with a lambda outside of brackets: those
+ * of its parameters are none. */
+static void equals_by_tokens(struct scan *scan, struct str text)
+{
+	size_t first = tokens_of(scan, text);
+	struct lambdas lambdas = {.count = 0};
+
+	scan->first_equal = scan->last_equal = NULL;
+	for (size_t i = first; i < scan->tokens.n; i++) {
+		lambdas_take(&lambdas, scan->tokens.p[i]);
+		if (!token_is(scan, i, scan->tokens.n, "=") || lambdas.depth ||
+		    lambdas.count)
+			continue;
+		scan->last_equal = scan->tokens.p[i].text.p;
+		if (!scan->first_equal)
+			scan->first_equal = scan->last_equal;
+	}
+	scan->tokens.n = first;
+}
+
 /* `a = b = value` at the top level of the module. */
 static void assignment_read(struct scan *scan, const char *start,
 			    const char *end)
@@ -216,7 +236,7 @@ static void other_read(struct scan *scan, enum keyword keyword, struct str word,
 
 	if (keyword == KEYWORD_DEL)
 		del_read(scan, text);
-	else if (keyword == KEYWORD_GLOBAL)
+	else if (keyword == KEYWORD_GLOBAL && scan->top->scope != SCOPE_MODULE)
 		global_read(scan, text);
 	else if (keyword == KEYWORD_TYPE && !scan->first_equal)
 		return;
@@ -247,6 +267,8 @@ static void simple_read(struct scan *scan, enum keyword keyword,
 	end = skim(scan, start, stops);
 	struct str text = str_of(start, (size_t)(end - start));
 
+	if (scan->equals_end)
+		equals_by_tokens(scan, text);
 	top->chain.kind = CHAIN_NONE;
 	if (top->clause == CLAUSE_HANDLER)
 		top->ends_in_raise =

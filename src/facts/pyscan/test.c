@@ -73,27 +73,34 @@ static bool take_number(struct reader *reader, uint64_t *value)
 	return true;
 }
 
-/* sys.version_info[:length] against a tuple of at most four numbers. */
+/* sys.version_info[:length] against the tuple at whose bracket the reader
+ * stands. What follows the part that decides does not count. */
 static enum truth version_tuple(struct reader *reader, struct str op,
 				size_t length)
 {
-	uint64_t target[2] = {3, reader->scan->minor}, value;
-	size_t known = length < 2 ? length : 2, i = 0;
+	struct scan *scan = reader->scan;
+	struct argument parts[5];
+	size_t count = arguments_of(scan, reader->i, reader->end, parts, 5);
 	int order = 0;
 
-	while (take_number(reader, &value)) {
-		if (order == 0 && i >= known && i < length)
-			return UNKNOWN; /* the third part: not known here */
-		if (order == 0)
-			order = i < known ? order_of(target[i], value) : -1;
-		i++;
-		if (!take(reader, ","))
-			break;
-	}
-	if (!take(reader, ")"))
+	reader->i = bracket_end(scan, reader->i, reader->end);
+	if (count == 0 ||
+	    (count == 1 && !token_is(scan, parts[0].end, reader->end, ",")))
 		return UNKNOWN;
+	for (size_t i = 0; i < count && order == 0; i++) {
+		struct reader part = {scan, parts[i].start, parts[i].end, 0};
+		uint64_t value;
+
+		if (i == length)
+			order = -1;
+		else if (i > 1 || !take_number(&part, &value) ||
+			 part.i != part.end)
+			return UNKNOWN; /* the third part: not known here */
+		else
+			order = order_of(i ? scan->minor : 3, value);
+	}
 	if (order == 0)
-		order = i < length; /* a longer tuple is greater */
+		order = count < length; /* a longer tuple is greater */
 	return compare(op, order);
 }
 
@@ -120,8 +127,8 @@ static enum truth version_truth(struct reader *reader)
 
 	reader->i++;
 	if (!one)
-		return take(reader, "(") ? version_tuple(reader, op, length)
-					 : UNKNOWN;
+		return is(reader, 0, "(") ? version_tuple(reader, op, length)
+					  : UNKNOWN;
 	if (!take_number(reader, &value))
 		return UNKNOWN;
 	return compare(op, order_of(part ? reader->scan->minor : 3, value));

@@ -179,6 +179,23 @@ size_t bracket_end(const struct scan *scan, size_t i, size_t end)
 	return close < end ? close + 1 : end;
 }
 
+bool is_assigning(struct str op)
+{
+	return str_ends(op, STR("=")) && !str_eq(op, STR("==")) &&
+	       !str_eq(op, STR("!=")) && !str_eq(op, STR("<=")) &&
+	       !str_eq(op, STR(">=")) && !str_eq(op, STR(":="));
+}
+
+void brackets_strip(const struct scan *scan, size_t *i, size_t *end)
+{
+	while (token_is(scan, *i, *end, "(") &&
+	       bracket_end(scan, *i, *end) == *end &&
+	       token_is(scan, *end - 1, *end, ")")) {
+		++*i;
+		--*end;
+	}
+}
+
 struct str last_part(struct str dotted)
 {
 	return str_slice(dotted, (size_t)(str_rfind(dotted, '.') + 1),
