@@ -13,17 +13,20 @@
 #include "faces/cli/verbs.h"
 
 static const struct cli_verb *const verbs[] = {
-	&verb_check,  &verb_lock, &verb_plan,	&verb_build,
-	&verb_verify, &verb_du,	  &verb_schema,
+	&verb_check, &verb_lock,   &verb_plan, &verb_build,  &verb_export,
+	&verb_load,  &verb_verify, &verb_du,   &verb_schema,
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
+
+static volatile sig_atomic_t caught; /* the signal that asked for the end */
 
 static void on_interrupt(int signal_number)
 {
 	/* The second Ctrl-C does not wait: the store survives it. */
 	if (pool_is_cancelled())
 		_exit(128 + signal_number);
+	caught = signal_number;
 	pool_cancel();
 }
 
@@ -143,8 +146,14 @@ int cli_main(int argc, char **argv)
 	int status = run(argc - 1, argv + 1, &error);
 
 	if (status < 0) {
-		log_error(error);
+		if (err_class(error) != ERR_CANCELLED || !caught)
+			log_error(error);
 		status = err_exit_status(err_class(error));
+	}
+	if (status && caught) {
+		log_warn("interrupted; the store is sound and keeps what was "
+			 "finished: the same command goes on from there");
+		status = 128 + caught;
 	}
 	/* A full disk behind standard output must not look like success. */
 	if (fflush(stdout) == EOF && status == 0) {

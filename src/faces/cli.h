@@ -5,7 +5,8 @@
  * what is explained cannot differ.
  *
  * Exit status: 0 done, 1 the fleet has errors, 2 wrong use, 3 the environment
- * failed (network, disk, missing tool).
+ * failed (network, disk, missing tool), 128 + N where signal N interrupted it
+ * (Ctrl-C: 130).
  */
 #pragma once
 
@@ -20,6 +21,7 @@ struct cli_options {
 	const char *folder; /* -C: where fleet.yaml is; default "." */
 	const char *store;  /* --store; NULL: see store_default_path() */
 	const char *output; /* -o */
+	const char *engine; /* --to */
 	unsigned jobs;	    /* 0: one per core */
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;

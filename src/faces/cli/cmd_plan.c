@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "codec/json.h"
+#include "decisions/image.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/build.h"
@@ -18,17 +19,6 @@ struct view {
 	struct digest *chain_ids; /* where known from the base up */
 	bool *has_chain;
 };
-
-/* Source: OCI image-spec, config.md, "Layer ChainID". */
-static struct digest chain_id(const struct digest *below,
-			      const struct digest *diff_id)
-{
-	auto_buf struct buf text = BUF_EMPTY;
-
-	buf_printf(&text, "%s %s", digest_text(below).p,
-		   digest_text(diff_id).p);
-	return digest_of(buf_str(&text));
-}
 
 static void look_up(struct view *view, struct store *store)
 {
@@ -56,10 +46,9 @@ static void look_up(struct view *view, struct store *store)
 
 		view->has_chain[l] = parent < 0 || view->has_chain[parent];
 		if (view->has_chain[l])
-			view->chain_ids[l] =
-				parent < 0 ? *diff_id
-					   : chain_id(&view->chain_ids[parent],
-						      diff_id);
+			view->chain_ids[l] = image_chain_id(
+				parent < 0 ? NULL : &view->chain_ids[parent],
+				diff_id);
 	}
 }
 

@@ -6,6 +6,8 @@
 extern const struct cli_verb verb_build;
 extern const struct cli_verb verb_check;
 extern const struct cli_verb verb_du;
+extern const struct cli_verb verb_export;
+extern const struct cli_verb verb_load;
 extern const struct cli_verb verb_lock;
 extern const struct cli_verb verb_plan;
 extern const struct cli_verb verb_schema;

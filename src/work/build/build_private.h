@@ -17,6 +17,14 @@ struct build {
 	struct error **errors; /* per layer: why it could not be made */
 };
 
+/* -- build.c -- */
+
+/* A build with its result begun: images that are not wanted or cannot be made
+ * are settled, and the layers that the store lacks are marked. Their count. */
+size_t build_begin(struct build *build, const struct build_options *options,
+		   struct build_result *result);
+void build_end(struct build *build);
+
 /* -- downloads.c -- */
 
 /* Brings the wheels of the needed layers into the store. A layer whose wheel
@@ -29,6 +37,12 @@ void build_download(struct build *build);
 int build_make_layer(struct build *build, size_t layer, struct error **err);
 
 /* -- images.c -- */
+
+char *build_reference(const struct build *build,
+		      const struct assemble_image *image);
+
+/* Compressed bytes of a planned image's layers, which are all known. */
+uint64_t build_layer_bytes(const struct build *build, size_t planned);
 
 /* Writes configs and manifests of all wanted images whose layers are there,
  * and lists them in the index. */

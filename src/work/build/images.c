@@ -23,8 +23,8 @@ static int64_t source_date(void)
 	return (int64_t)seconds;
 }
 
-static char *make_reference(const struct build *build,
-			    const struct assemble_image *image)
+char *build_reference(const struct build *build,
+		      const struct assemble_image *image)
 {
 	struct buf reference = BUF_EMPTY;
 	int64_t source = source_date();
@@ -98,7 +98,7 @@ void build_documents(const struct assembly *assembly,
 	image_manifest(&input, buf_str(config), manifest);
 }
 
-static uint64_t layer_bytes(const struct build *build, size_t planned)
+uint64_t build_layer_bytes(const struct build *build, size_t planned)
 {
 	const struct plan *plan = &build->assembly->plan;
 	uint64_t bytes = 0;
@@ -126,7 +126,7 @@ static int write_documents(struct build *build, size_t planned,
 		out->state = BUILD_FAILED;
 		return -1;
 	}
-	out->bytes = layer_bytes(build, planned);
+	out->bytes = build_layer_bytes(build, planned);
 	out->state = known ? BUILD_CACHED : BUILD_BUILT;
 	*manifest_bytes = manifest.n;
 	return 0;
@@ -182,7 +182,7 @@ static int write_image(struct build *build, size_t planned,
 
 	str_split(&platform, '/', &os);
 	str_split(&platform, '/', &architecture);
-	out->reference = make_reference(build, out->image);
+	out->reference = build_reference(build, out->image);
 	*listed = (struct store_image){
 		.reference = str_from(out->reference),
 		.digest = out->manifest,
