@@ -96,10 +96,9 @@ docker_remove() {
 }
 
 run_in_docker() {
-	name=slipway-demo/${1##*/}
+	name=$1
 	container=slipway-demo-$$
 	running=docker_remove
-	skopeo copy -q "oci:$store:$1" "docker-daemon:$name"
 	docker run -d --name "$container" --health-interval 1s "$name" \
 		>/dev/null
 	if ! wait_until_well docker_well; then
@@ -194,6 +193,7 @@ else
 	place="bubblewrap (no Docker daemon answers)" runner=run_in_bubblewrap
 fi
 slipway build --quiet --json >"$work/images.json"
+[ "$place" != Docker ] || slipway load --to docker
 machine=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 count=0
 for reference in $(jq -r '.images[].reference | strings' \

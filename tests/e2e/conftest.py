@@ -159,6 +159,15 @@ class Docker:
         self.containers.append(container)
         return container
 
+    def take(self, skopeo, source, image):
+        """Copies an image in; skopeo itself does not read DOCKER_HOST."""
+        host = os.environ.get("DOCKER_HOST")
+        option = ["--dest-daemon-host", host] if host else []
+        self.remove_after(image)
+        subprocess.run([skopeo, "copy", "-q", *option, source,
+                        f"docker-daemon:{image}"], check=True,
+                       capture_output=True, timeout=120)
+
     def remove_after(self, *images):
         self.images.extend(images)
 
