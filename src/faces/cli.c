@@ -14,7 +14,7 @@
 
 static const struct cli_verb *const verbs[] = {
 	&verb_check, &verb_lock,   &verb_plan, &verb_build,  &verb_export,
-	&verb_load,  &verb_verify, &verb_du,   &verb_schema,
+	&verb_load,  &verb_verify, &verb_du,   &verb_doctor, &verb_schema,
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };

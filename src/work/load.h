@@ -23,7 +23,8 @@
 struct error;
 
 struct load_engine {
-	char *program;	    /* "docker" or "podman" */
+	char *program; /* "docker" or "podman" */
+	char *version;
 	bool takes_partial; /* may lack layers that it has */
 };
 void load_engine_release(struct load_engine *engine);

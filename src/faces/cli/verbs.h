@@ -5,6 +5,7 @@
 
 extern const struct cli_verb verb_build;
 extern const struct cli_verb verb_check;
+extern const struct cli_verb verb_doctor;
 extern const struct cli_verb verb_du;
 extern const struct cli_verb verb_export;
 extern const struct cli_verb verb_load;

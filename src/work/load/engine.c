@@ -46,15 +46,18 @@ static bool uses_containerd(const json_t *info)
 	return false;
 }
 
-static int does_not_answer(const char *program,
+/* docker says why on standard output too, as info->ServerErrors. */
+static int does_not_answer(const char *program, const json_t *info,
 			   const struct proc_result *result, struct error **err)
 {
 	struct str said = str_trim(buf_str(&result->errors)), line = said;
+	struct str reason = json_str(
+		json_array_get(json_get_array(info, "ServerErrors"), 0));
 
 	while (str_line(&said, &line))
 		;
 	err_make(err, ERR_ENV, "%s does not answer: " STR_FMT, program,
-		 STR_ARG(line));
+		 STR_ARG(reason.n ? reason : line));
 	return err_hint(err, "start it, or see 'slipway doctor'; 'slipway "
 			     "export' writes an archive without it");
 }
@@ -76,9 +79,15 @@ static int try_engine(const char *program, struct load_engine *engine,
 	json_get_str(info, "ServerVersion", &version);
 	if (result.status != 0 ||
 	    (version.n == 0 && !json_get_object(info, "host")))
-		return does_not_answer(program, &result, err);
+		return does_not_answer(program, info, &result, err);
+	bool is_docker = version.n > 0;
+
 	engine->program = mem_strdup(program);
-	engine->takes_partial = version.n && !uses_containerd(info);
+	if (!is_docker)
+		json_get_str(json_get_object(info, "version"), "Version",
+			     &version);
+	engine->version = str_dup(version);
+	engine->takes_partial = is_docker && !uses_containerd(info);
 	return 0;
 }
 
@@ -104,6 +113,7 @@ int load_engine_find(const char *wanted, struct load_engine *engine,
 void load_engine_release(struct load_engine *engine)
 {
 	free(engine->program);
+	free(engine->version);
 }
 
 /* -- what it has -- */
@@ -153,7 +163,7 @@ static int inspect(const struct load_engine *engine, struct str *ids,
 		json_parse(buf_str(&result.output), MAX_ANSWER, NULL);
 
 	if (!list)
-		return does_not_answer(engine->program, &result, err);
+		return does_not_answer(engine->program, NULL, &result, err);
 	for (size_t i = 0; i < json_array_size(list); i++)
 		add_image(images, json_array_get(list, i));
 	return 0;
@@ -169,7 +179,7 @@ int engine_images_read(const struct load_engine *engine,
 	if (ask(argv, &result, err))
 		return -1;
 	if (result.status != 0)
-		return does_not_answer(engine->program, &result, err);
+		return does_not_answer(engine->program, NULL, &result, err);
 	struct str ids = str_trim(buf_str(&result.output));
 
 	while (ids.n)
