@@ -54,6 +54,14 @@ struct cli_option {
 		NULL, 0, CLI_FLAG, NULL, NULL, 0                               \
 	}
 
+/* --strict, for the tables of verbs that go on after errors. */
+#define CLI_STRICT                                                             \
+	{                                                                      \
+		"strict", 0, CLI_FLAG, NULL,                                   \
+			"stop at the first error; uncertain is one too",       \
+			offsetof(struct cli_options, strict)                   \
+	}
+
 struct cli_verb {
 	const char *name;
 	const char *summary;		  /* one line of `slipway --help` */
@@ -61,6 +69,7 @@ struct cli_verb {
 	const char *about;		  /* a paragraph and examples */
 	const struct cli_option *options; /* besides the common ones */
 	bool takes_words;
+	bool selects; /* the words are services, globs and the like */
 	/* Exit status; -1 with *err set where it failed as a whole. */
 	int (*run)(const struct cli_options *options, struct error **err);
 };

@@ -21,8 +21,14 @@ struct layer_task {
 static int run_layer(void *argument, struct error **err)
 {
 	struct layer_task *task = argument;
-	int result = build_make_layer(task->build, task->layer, err);
+	struct build *build = task->build;
 
+	if (atomic_load(&build->stopped))
+		return err_make(err, ERR_CANCELLED, "not begun");
+	int result = build_make_layer(build, task->layer, err);
+
+	if (result && build->options->strict)
+		atomic_store(&build->stopped, true);
 	progress_add(task->progress, 1);
 	return result;
 }

@@ -24,6 +24,7 @@ struct store;
 struct build_options {
 	unsigned jobs;	       /* 0: one per core */
 	uint64_t memory_bytes; /* 0: 384 MiB */
+	bool strict;	       /* begin no layer after one has failed */
 	const bool *wanted;    /* per image of the assembly; NULL: all */
 };
 

@@ -68,6 +68,11 @@ static void print_text(const struct build_result *result)
 	       result->made);
 }
 
+static const struct cli_option build_options[] = {
+	CLI_STRICT,
+	CLI_OPTIONS_END,
+};
+
 static int run(const struct cli_options *options, struct error **err)
 {
 	auto_workspace struct workspace workspace = {0};
@@ -87,10 +92,15 @@ static int run(const struct cli_options *options, struct error **err)
 		return -1;
 	assembly_make(&assembly, &check, workspace.lock, workspace.runtimes);
 	auto_free bool *wanted = cli_wanted_images(&assembly, chosen);
+	bool stops = cli_strict_stops(options, &check, chosen);
+
+	if (stops)
+		memset(wanted, 0, assembly.image_count * sizeof *wanted);
 	struct build_options build = {
 		.jobs = options->jobs,
 		.memory_bytes = options->memory_bytes,
 		.wanted = wanted,
+		.strict = options->strict,
 	};
 
 	if (build_run(&assembly, workspace.store, workspace.fetch,
@@ -101,19 +111,21 @@ static int run(const struct cli_options *options, struct error **err)
 	else
 		print_text(&result);
 	cli_print_failures(&result);
-	return cli_failure_status(&result);
+	return stops ? 1 : cli_failure_status(&result);
 }
 
 const struct cli_verb verb_build = {
 	.name = "build",
 	.summary = "compile services into images, into the store",
-	.synopsis = "[SERVICE...]",
+	.synopsis = "[--strict] [SERVICE...]",
 	.about = "Compiles services into OCI images. Without a SERVICE all of "
 		 "them; a SERVICE may\nbe a name, a glob, family:GLOB or "
 		 "machine:NAME. A service that cannot be built\nis named with "
 		 "its error and stops no other.\n\n"
 		 "  slipway build\n"
 		 "  slipway build ChitchatAgent 'Streaming*' machine:pc2",
+	.options = build_options,
 	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

@@ -8,13 +8,13 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "faces/cli/causes.h"
+#include "faces/cli/failures.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/check.h"
 
 static const struct cli_option check_options[] = {
-	{"strict", 0, CLI_FLAG, NULL, "uncertain is an error too",
-	 offsetof(struct cli_options, strict)},
+	CLI_STRICT,
 	CLI_OPTIONS_END,
 };
 
@@ -208,6 +208,8 @@ static int run(const struct cli_options *options, struct error **err)
 		return -1;
 	for (size_t i = 0; i < check.instance_count; i++)
 		shown[i] = shown[i] && speaks_for_service(&check, i);
+	if (options->strict)
+		cli_keep_first(&check, shown);
 	if (options->json)
 		print_json(&check, shown);
 	else
@@ -228,5 +230,6 @@ const struct cli_verb verb_check = {
 		 "'.services[0].files'",
 	.options = check_options,
 	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

@@ -15,6 +15,7 @@ static const struct cli_option export_options[] = {
 	{"output", 'o', CLI_TEXT, "FILE.tar|DIR",
 	 "where to; - is standard output",
 	 offsetof(struct cli_options, output)},
+	CLI_STRICT,
 	CLI_OPTIONS_END,
 };
 
@@ -52,7 +53,7 @@ static void print_json(const struct ready *ready, const char *output)
 	json_t *root = json_object(), *images = json_array();
 	const struct build_result *result = &ready->result;
 
-	for (size_t i = 0; i < result->n; i++) {
+	for (size_t i = 0; i < result->n && !ready->stops; i++) {
 		const struct build_image *image = &result->images[i];
 		json_t *entry = json_object();
 
@@ -94,13 +95,13 @@ static int run(const struct cli_options *options, struct error **err)
 		printf("%zu images, %s, to %s\n", n,
 		       log_bytes(export_bytes(&ready.export)),
 		       n ? options->output : "nowhere");
-	return cli_failure_status(&ready.result);
+	return ready.stops ? 1 : cli_failure_status(&ready.result);
 }
 
 const struct cli_verb verb_export = {
 	.name = "export",
 	.summary = "images as one archive or one folder",
-	.synopsis = "-o FILE.tar|DIR|- [SERVICE...]",
+	.synopsis = "[--strict] -o FILE.tar|DIR|- [SERVICE...]",
 	.about = "Writes images of the store, as 'slipway build' made them, "
 		 "with each layer once.\nFILE.tar is an archive that 'docker "
 		 "load', podman, skopeo and containerd take; any\nother name "
@@ -111,5 +112,6 @@ const struct cli_verb verb_export = {
 		 "  slipway export -o - ChitchatAgent | ssh pc2 docker load",
 	.options = export_options,
 	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

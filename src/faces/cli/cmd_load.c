@@ -14,6 +14,7 @@ static const struct cli_option load_options[] = {
 	{"to", 0, CLI_TEXT, "docker|podman",
 	 "the engine (default: docker, else podman)",
 	 offsetof(struct cli_options, engine)},
+	CLI_STRICT,
 	CLI_OPTIONS_END,
 };
 
@@ -121,13 +122,15 @@ static int run(const struct cli_options *options, struct error **err)
 	else
 		print_text(&ready, &engine, &result);
 	print_lacking(&ready, &engine, &result);
-	return result.failed ? 3 : cli_failure_status(&ready.result);
+	if (result.failed)
+		return 3;
+	return ready.stops ? 1 : cli_failure_status(&ready.result);
 }
 
 const struct cli_verb verb_load = {
 	.name = "load",
 	.summary = "images into docker or podman, without a registry",
-	.synopsis = "[--to docker|podman] [SERVICE...]",
+	.synopsis = "[--strict] [--to docker|podman] [SERVICE...]",
 	.about = "Gives images of the store, as 'slipway build' made them, to "
 		 "docker or podman of\nthis host (DOCKER_HOST and docker's "
 		 "contexts count). What the engine has is not\nsent: no image "
@@ -137,5 +140,6 @@ const struct cli_verb verb_load = {
 		 "  slipway load --to podman ChitchatAgent",
 	.options = load_options,
 	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

@@ -19,6 +19,7 @@
 static const struct cli_option lock_options[] = {
 	{"check", 0, CLI_FLAG, NULL, "fail where the lock is out of date",
 	 AT(check)},
+	CLI_STRICT,
 	{"upgrade", 0, CLI_OPTIONAL, "PACKAGE",
 	 "take newer versions, of all or of one", AT(upgrade)},
 	CLI_OPTIONS_END,
@@ -61,12 +62,23 @@ static void print_json(const struct resolve_result *result)
 	workspace_print_json(root);
 }
 
+static bool same_problem(const struct resolve_problem *a,
+			 const struct resolve_problem *b)
+{
+	return str_eq(a->service, b->service) &&
+	       str_eq(a->message, b->message) && a->at.line == b->at.line;
+}
+
 static void print_problems(const struct workspace *workspace,
 			   const struct resolve_problems *problems)
 {
-	array_each (struct resolve_problem, problem, problems) {
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct resolve_problem *problem = &problems->p[i];
 		auto_err struct error *error = NULL;
 
+		/* A service on two machines has its problems twice. */
+		if (i && same_problem(problem, problem - 1))
+			continue;
 		if (problem->at.line)
 			err_make(&error, ERR_FLEET,
 				 "%s:%u:%u: " STR_FMT ": " STR_FMT,
@@ -110,6 +122,14 @@ static int check(const struct resolve_options *resolve,
 	return reasons.n ? 1 : 0;
 }
 
+static bool has_uncertain(const struct check *check)
+{
+	for (size_t i = 0; i < check->instance_count; i++)
+		if (check->instances[i].verdict.status == VERDICT_UNCERTAIN)
+			return true;
+	return false;
+}
+
 /* What check says of the fleet with the new lock. */
 static int judge(struct workspace *workspace, const struct source_tree *tree,
 		 struct lock *lock, struct error **err)
@@ -133,6 +153,8 @@ static int judge(struct workspace *workspace, const struct source_tree *tree,
 
 	if (status == 0)
 		status = cli_print_causes(&check, stderr);
+	if (status == 0 && workspace->options->strict)
+		status = has_uncertain(&check);
 	check_release(&check);
 	runtimes_free(runtimes);
 	return status;
@@ -147,19 +169,33 @@ static int make(struct workspace *workspace,
 	struct listing_source listing = {workspace->store, workspace->fetch,
 					 workspace->index};
 
-	if (resolve_run(resolve, &result, err) ||
-	    owners_fill(result.lock, check, &listing, err) ||
-	    lock_write(result.lock, workspace->lock_path, err))
+	if (resolve_run(resolve, &result, err))
+		return -1;
+	if (options->strict && result.problems.n) {
+		result.problems.n = 1;
+		if (options->json)
+			print_json(&result);
+		print_problems(workspace, &result.problems);
+		return 1;
+	}
+	if (owners_fill(result.lock, check, &listing, err))
+		return -1;
+	int status = 0;
+
+	if (options->strict)
+		status = judge(workspace, check->tree, result.lock, err);
+	if (status < 0 ||
+	    (status == 0 && lock_write(result.lock, workspace->lock_path, err)))
 		return -1;
 	if (options->json)
 		print_json(&result);
-	else
+	else if (status == 0)
 		printf("%s: %zu services locked, %zu problems\n",
 		       workspace->lock_path, result.lock->service_count,
 		       result.problems.n);
 	print_problems(workspace, &result.problems);
-	int status = judge(workspace, check->tree, result.lock, err);
-
+	if (!options->strict)
+		status = judge(workspace, check->tree, result.lock, err);
 	return status == 0 && result.problems.n ? 1 : status;
 }
 
@@ -204,7 +240,7 @@ static int run(const struct cli_options *options, struct error **err)
 const struct cli_verb verb_lock = {
 	.name = "lock",
 	.summary = "pin Python packages and bases by hash: fleet.lock.json",
-	.synopsis = "[--check] [--upgrade[=PACKAGE]]",
+	.synopsis = "[--check] [--strict] [--upgrade[=PACKAGE]]",
 	.about = "Resolves what the services need and writes fleet.lock.json "
 		 "beside fleet.yaml:\nexact versions, sizes and SHA-256 of "
 		 "every wheel and every base package. Versions\nstay as they "

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "decisions/image.h"
+#include "faces/cli/failures.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/build.h"
@@ -18,6 +19,7 @@ struct view {
 	bool *known;
 	struct digest *chain_ids; /* where known from the base up */
 	bool *has_chain;
+	const bool *wanted; /* per image of the assembly: is shown */
 };
 
 static void look_up(struct view *view, struct store *store)
@@ -77,6 +79,23 @@ static bool stands_on(const struct plan *plan, size_t planned, size_t layer)
 	while (l >= 0 && l != (ptrdiff_t)layer)
 		l = plan->layers[l].parent;
 	return l >= 0;
+}
+
+static bool is_image_shown(const struct view *view, size_t planned)
+{
+	return view->wanted[view->assembly->planned[planned]];
+}
+
+/* True where a shown image stands on the layer. */
+static bool is_layer_shown(const struct view *view, size_t layer)
+{
+	const struct assembly *assembly = view->assembly;
+
+	for (size_t i = 0; i < assembly->planned_count; i++)
+		if (is_image_shown(view, i) &&
+		    stands_on(&assembly->plan, i, layer))
+			return true;
+	return false;
 }
 
 /* -- JSON -- */
@@ -207,9 +226,11 @@ static void print_json(const struct view *view)
 	json_t *images = json_array(), *totals = json_object();
 
 	for (size_t l = 0; l < assembly->plan.layer_count; l++)
-		json_array_append_new(layers, layer_json(view, l));
+		if (is_layer_shown(view, l))
+			json_array_append_new(layers, layer_json(view, l));
 	for (size_t i = 0; i < assembly->planned_count; i++)
-		json_array_append_new(images, image_json(view, i));
+		if (is_image_shown(view, i))
+			json_array_append_new(images, image_json(view, i));
 	json_object_set_new(totals, "unique_bytes",
 			    json_integer((json_int_t)sums.unique_bytes));
 	json_object_set_new(totals, "tree_bytes",
@@ -246,8 +267,10 @@ static void print_text(const struct view *view)
 	struct totals sums = sum_up(view);
 
 	for (size_t l = 0; l < assembly->plan.layer_count; l++)
-		print_node(view, l);
-	printf("%zu images, %zu layers: %s on disk, %s without sharing\n",
+		if (is_layer_shown(view, l))
+			print_node(view, l);
+	printf("the fleet: %zu images, %zu layers: %s on disk, %s without "
+	       "sharing\n",
 	       assembly->planned_count, assembly->plan.layer_count,
 	       log_bytes(sums.tree_bytes), log_bytes(sums.unshared_bytes));
 }
@@ -263,10 +286,16 @@ static int run(const struct cli_options *options, struct error **err)
 	if (workspace_open(&workspace, options,
 			   WORKSPACE_MANIFEST | WORKSPACE_LOCK |
 				   WORKSPACE_STORE | WORKSPACE_NETWORK,
-			   err) ||
-	    workspace_check(&workspace, &tree, &check, err))
+			   err))
+		return -1;
+	auto_free bool *chosen = workspace_select(&workspace, err);
+
+	if (!chosen || workspace_check(&workspace, &tree, &check, err))
 		return -1;
 	assembly_make(&assembly, &check, workspace.lock, workspace.runtimes);
+	auto_free bool *wanted = cli_wanted_images(&assembly, chosen);
+
+	view.wanted = wanted;
 	look_up(&view, workspace.store);
 	if (options->json)
 		print_json(&view);
@@ -278,10 +307,15 @@ static int run(const struct cli_options *options, struct error **err)
 const struct cli_verb verb_plan = {
 	.name = "plan",
 	.summary = "the tree of layers: sizes, and who shares what",
-	.synopsis = "",
+	.synopsis = "[SERVICE...]",
 	.about = "Shows how the images of the fleet share layers. Sizes that "
-		 "no build has measured\nyet are estimates from the lock.\n\n"
+		 "no build has measured\nyet are estimates from the lock. With "
+		 "a SERVICE only its layers and images are shown;\nthe sums "
+		 "are always those of the fleet.\n\n"
 		 "  slipway plan\n"
+		 "  slipway plan machine:pc2\n"
 		 "  slipway plan --json | jq .totals",
+	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

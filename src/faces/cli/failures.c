@@ -6,7 +6,10 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "faces/cli.h"
+#include "faces/cli/causes.h"
 #include "work/build.h"
+#include "work/check.h"
 
 enum { MAX_NAMES = 5 }; /* of images that one error stops */
 
@@ -96,4 +99,36 @@ bool *cli_wanted_images(const struct assembly *assembly, const bool *chosen)
 			    manifest->instances.p[k])
 				wanted[i] = chosen[k];
 	return wanted;
+}
+
+bool cli_keep_first(const struct check *check, bool *chosen)
+{
+	size_t first = check->instance_count;
+
+	for (size_t i = check->instance_count; i-- > 0;) {
+		enum verdict_status status = check->instances[i].verdict.status;
+
+		if (chosen[i] &&
+		    (status == VERDICT_ERROR || status == VERDICT_UNCERTAIN))
+			first = i;
+	}
+	if (first == check->instance_count)
+		return false;
+	for (size_t i = 0; i < check->instance_count; i++)
+		chosen[i] = i == first;
+	return true;
+}
+
+bool cli_strict_stops(const struct cli_options *options,
+		      const struct check *check, const bool *chosen)
+{
+	if (!options->strict)
+		return false;
+	auto_free bool *first = mem_zalloc(check->instance_count, 1);
+
+	memcpy(first, chosen, check->instance_count * sizeof *first);
+	if (!cli_keep_first(check, first))
+		return false;
+	cli_print_check(check, first, stderr);
+	return true;
 }

@@ -28,7 +28,7 @@ static int open_export(struct ready *ready, struct error **err)
 	ready->numbers = arena_new_array(arena, size_t, result->n);
 	if (store_images(ready->workspace.store, &ready->listed, err))
 		return -1;
-	for (size_t i = 0; i < result->n; i++) {
+	for (size_t i = 0; i < result->n && !ready->stops; i++) {
 		const struct store_image *entry =
 			result->images[i].state == BUILD_CACHED
 				? entry_of(&ready->listed, &result->images[i])
@@ -67,6 +67,8 @@ int ready_open(struct ready *ready, const struct cli_options *options,
 	if (build_find(&ready->assembly, workspace->store, &build,
 		       &ready->result, err))
 		return -1;
+	ready->stops = cli_strict_stops(options, &ready->check, chosen) ||
+		       (options->strict && ready->result.failed);
 	return open_export(ready, err);
 }
 

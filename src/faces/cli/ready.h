@@ -17,6 +17,7 @@ struct ready {
 	struct build_result result; /* as build_find gives it */
 	struct store_image_list listed;
 	struct export export;
+	bool stops; /* --strict: something was wrong, so nothing is opened */
 	size_t *numbers; /* of the export's images, in the result */
 };
 

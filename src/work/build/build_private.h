@@ -1,6 +1,8 @@
 /* What the files of build share. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "facts/store.h"
 #include "work/build.h"
 #include "work/runtime.h"
@@ -14,6 +16,7 @@ struct build {
 	struct build_result *result;
 	struct runtimes *runtimes;
 	bool *needed;	       /* per layer: wanted and not in the store */
+	atomic_bool stopped;   /* a layer failed, and the build is strict */
 	struct error **errors; /* per layer: why it could not be made */
 };
 
