@@ -145,15 +145,18 @@ static json_t *instance_json(const struct check *check,
 	return entry;
 }
 
-/* Of a service on several machines the one with the worst status speaks. */
-static bool speaks_for_service(const struct check *check, size_t number)
+/* Of a service's instances that were asked for, the one with the worst status
+ * speaks. */
+static bool speaks_for_service(const struct check *check, const bool *chosen,
+			       size_t number)
 {
 	const struct check_instance *self = &check->instances[number];
 
 	for (size_t i = 0; i < check->instance_count; i++) {
 		const struct check_instance *other = &check->instances[i];
 
-		if (other->instance->service == self->instance->service &&
+		if (chosen[i] &&
+		    other->instance->service == self->instance->service &&
 		    (other->verdict.status > self->verdict.status ||
 		     (other->verdict.status == self->verdict.status &&
 		      i < number)))
@@ -206,15 +209,18 @@ static int run(const struct cli_options *options, struct error **err)
 			 "third-party imports come from; run 'slipway lock'");
 	if (!shown || workspace_check(&workspace, &tree, &check, err))
 		return -1;
-	for (size_t i = 0; i < check.instance_count; i++)
-		shown[i] = shown[i] && speaks_for_service(&check, i);
 	if (options->strict)
 		cli_keep_first(&check, shown);
+	auto_free bool *speaks =
+		mem_zalloc(check.instance_count, sizeof *speaks);
+
+	for (size_t i = 0; i < check.instance_count; i++)
+		speaks[i] = shown[i] && speaks_for_service(&check, shown, i);
 	if (options->json)
-		print_json(&check, shown);
+		print_json(&check, speaks);
 	else
-		cli_print_check(&check, shown, stdout);
-	return exit_status(&check, shown, options->strict);
+		cli_print_check(&check, speaks, stdout);
+	return exit_status(&check, speaks, options->strict);
 }
 
 const struct cli_verb verb_check = {
@@ -222,9 +228,12 @@ const struct cli_verb verb_check = {
 	.summary = "can every service start? errors with file:line",
 	.synopsis = "[--strict] [SERVICE...]",
 	.about = "Follows every import from each service's entrypoint, "
-		 "compiles what is reached with\nthe service's own Python, and "
-		 "says what cannot start, where and why. Runs none of\nthe "
-		 "code. The causes come first, grouped over the fleet.\n\n"
+		 "compiles what is reached\n"
+		 "with the service's own Python, and says what cannot start, "
+		 "where and why. Runs\n"
+		 "none of the code. The causes come first, grouped over the "
+		 "fleet.\n"
+		 "\n"
 		 "  slipway check\n"
 		 "  slipway check ChitchatAgent --json | jq "
 		 "'.services[0].files'",

@@ -103,10 +103,13 @@ const struct cli_verb verb_export = {
 	.summary = "images as one archive or one folder",
 	.synopsis = "[--strict] -o FILE.tar|DIR|- [SERVICE...]",
 	.about = "Writes images of the store, as 'slipway build' made them, "
-		 "with each layer once.\nFILE.tar is an archive that 'docker "
-		 "load', podman, skopeo and containerd take; any\nother name "
-		 "is that of a folder, an OCI image layout. The same images "
-		 "give the\nsame bytes.\n\n"
+		 "with each layer once.\n"
+		 "FILE.tar is an archive that 'docker load', podman, skopeo "
+		 "and containerd take;\n"
+		 "any other name is that of a folder, an OCI image layout. The "
+		 "same images give\n"
+		 "the same bytes.\n"
+		 "\n"
 		 "  slipway export -o fleet.tar\n"
 		 "  slipway export -o layout machine:pc2\n"
 		 "  slipway export -o - ChitchatAgent | ssh pc2 docker load",

@@ -243,7 +243,7 @@ const struct cli_verb verb_lock = {
 	.synopsis = "[--check] [--strict] [--upgrade[=PACKAGE]]",
 	.about = "Resolves what the services need and writes fleet.lock.json "
 		 "beside fleet.yaml:\nexact versions, sizes and SHA-256 of "
-		 "every wheel and every base package. Versions\nstay as they "
+		 "every wheel and every base package.\nVersions stay as they "
 		 "are unless the manifest or --upgrade asks for others.\n\n"
 		 "  slipway lock\n"
 		 "  slipway lock --upgrade=pyzmq\n"

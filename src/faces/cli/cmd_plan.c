@@ -309,9 +309,11 @@ const struct cli_verb verb_plan = {
 	.summary = "the tree of layers: sizes, and who shares what",
 	.synopsis = "[SERVICE...]",
 	.about = "Shows how the images of the fleet share layers. Sizes that "
-		 "no build has measured\nyet are estimates from the lock. With "
-		 "a SERVICE only its layers and images are shown;\nthe sums "
-		 "are always those of the fleet.\n\n"
+		 "no build has\n"
+		 "measured yet are estimates from the lock. With a SERVICE "
+		 "only its layers and\n"
+		 "images are shown; the sums are always those of the fleet.\n"
+		 "\n"
 		 "  slipway plan\n"
 		 "  slipway plan machine:pc2\n"
 		 "  slipway plan --json | jq .totals",
