@@ -119,7 +119,9 @@ const struct cli_verb verb_completion = {
 	.summary = "print completions for bash, zsh or fish",
 	.synopsis = "bash|zsh|fish",
 	.about = "Prints a script that completes verbs, options and the "
-		 "services of the fleet.yaml in\nthe working folder.\n\n"
+		 "services of fleet.yaml in\n"
+		 "the working folder.\n"
+		 "\n"
 		 "  source <(slipway completion bash)    # in ~/.bashrc\n"
 		 "  slipway completion fish > "
 		 "~/.config/fish/completions/slipway.fish",

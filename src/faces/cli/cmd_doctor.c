@@ -107,13 +107,15 @@ const struct cli_verb verb_doctor = {
 	.name = "doctor",
 	.summary = "what this host can do, and what to install",
 	.synopsis = "",
-	.about =
-		"Tries what slipway needs of this host: the store, programs, "
-		"namespaces for the\nsandbox, docker and podman, the "
-		"configured index and Debian mirror, the clock, the\nNVIDIA "
-		"driver. Each line is ok, a warning, or missing, and says "
-		"what to do. Exit\nstatus 3 where lock or build would fail.\n\n"
-		"  slipway doctor\n"
-		"  slipway doctor --offline --json | jq .usable",
+	.about = "Tries what slipway needs of this host: the store, programs, "
+		 "namespaces for the\n"
+		 "sandbox, docker and podman, the configured index and Debian "
+		 "mirror, the clock,\n"
+		 "the NVIDIA driver. Each line is ok, a warning, or missing, "
+		 "and says what to do.\n"
+		 "Exit status 3 where lock or build would fail.\n"
+		 "\n"
+		 "  slipway doctor\n"
+		 "  slipway doctor --offline --json | jq .usable",
 	.run = run,
 };
