@@ -188,3 +188,15 @@ uint64_t export_bytes(const struct export *export)
 		bytes += blob->left_out ? 0 : blob->bytes;
 	return bytes;
 }
+
+void export_full_name(struct str reference, struct buf *out)
+{
+	ptrdiff_t slash = str_find(reference, '/');
+	struct str first =
+		str_slice(reference, 0, slash < 0 ? 0 : (size_t)slash);
+
+	if (str_find(first, '.') < 0 && str_find(first, ':') < 0 &&
+	    !str_eq(first, STR("localhost")))
+		buf_printf(out, "docker.io/%s", slash < 0 ? "library/" : "");
+	buf_append(out, reference);
+}

@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/buf.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "facts/store.h"
@@ -64,6 +65,11 @@ void export_release(struct export *export);
 
 /* Bytes of the blobs that are not left out. */
 uint64_t export_bytes(const struct export *export);
+
+/* Appends the name in full, as docker and containerd keep it: one without a
+ * host ("echo:1", "team/echo:1") belongs to docker's own domain. Source: the
+ * package "reference" of the distribution project, ParseNormalizedNamed. */
+void export_full_name(struct str reference, struct buf *out);
 
 /* Writes the archive to fd, which messages call name. */
 int export_archive(const struct export *export, int fd, const char *name,

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from conftest import tool
 from test_export import copy_of, pair, references  # noqa: F401
 
 
@@ -74,6 +75,23 @@ def test_what_is_not_built_fails_alone(pair, clean, tmp_path):  # noqa: F811
     assert both["Echo"]["state"] == "loaded"
     assert both["Twin"]["state"] == "failed"
     assert "no image of it" in both["Twin"]["error"]
+
+
+def test_podman_takes_one_and_all(pair):  # noqa: F811
+    """With one image podman reads the OCI layout, with more manifest.json."""
+    podman = tool("podman")
+    names = references(pair)
+    try:
+        twin = pair.json("load", "--to", "podman", "Twin")
+        assert by_service(twin)["Twin"]["state"] == "loaded"
+        both = by_service(pair.json("load", "--to", "podman"))
+        assert both["Echo"]["state"] == "loaded"
+        assert both["Twin"]["state"] == "present"
+        again = pair.json("load", "--to", "podman")
+        assert {image["state"] for image in again["images"]} == {"present"}
+    finally:
+        subprocess.run([podman, "rmi", "-f", *names.values()],
+                       capture_output=True)
 
 
 def test_no_engine_is_said(pair):  # noqa: F811

@@ -36,28 +36,12 @@ static void set_str(json_t *object, const char *name, struct str value)
 		json_object_set_new(object, name, json_new_str(value));
 }
 
-/* The name in full, as docker and containerd keep it: one without a host
- * ("Echo:1", "team/echo:1") belongs to docker's own domain. Source: the package
- * "reference" of the distribution project, "ParseNormalizedNamed". */
-static json_t *full_name(struct str reference)
-{
-	ptrdiff_t slash = str_find(reference, '/');
-	struct str first =
-		str_slice(reference, 0, slash < 0 ? 0 : (size_t)slash);
-	const char *domain = "docker.io/";
-
-	if (str_find(first, '.') >= 0 || str_find(first, ':') >= 0 ||
-	    str_eq(first, STR("localhost")))
-		domain = "";
-	return json_sprintf("%s%s" STR_FMT, domain, slash < 0 ? "library/" : "",
-			    STR_ARG(reference));
-}
-
 static json_t *index_entry(const struct export_image *image)
 {
 	const struct store_image *listed = &image->listed;
 	json_t *entry = json_object(), *annotations = json_object();
 	json_t *platform = json_object();
+	auto_buf struct buf name = BUF_EMPTY;
 
 	set_str(entry, "mediaType", listed->media_type);
 	json_object_set_new(entry, "digest",
@@ -69,8 +53,8 @@ static json_t *index_entry(const struct export_image *image)
 	set_str(platform, "variant", listed->variant);
 	json_object_set_new(entry, "platform", platform);
 	set_str(annotations, reference_key, listed->reference);
-	json_object_set_new(annotations, containerd_key,
-			    full_name(listed->reference));
+	export_full_name(listed->reference, &name);
+	set_str(annotations, containerd_key, buf_str(&name));
 	json_object_set_new(entry, "annotations", annotations);
 	return entry;
 }

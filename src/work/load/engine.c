@@ -200,20 +200,21 @@ bool engine_has(const struct engine_images *images, const struct export *export,
 {
 	const size_t blobs[] = {image->config, image->manifest};
 	struct str reference = image->listed.reference;
-	auto_buf struct buf local = BUF_EMPTY;
+	auto_buf struct buf local = BUF_EMPTY, full = BUF_EMPTY;
 	struct digest digest;
 
-	/* podman's name for one without a host */
-	buf_append_text(&local, "localhost/");
-	buf_append(&local, reference);
-	const struct str *id = map_get(&images->references, reference);
+	/* podman has two names for one without a host. */
+	buf_printf(&local, "localhost/" STR_FMT, STR_ARG(reference));
+	export_full_name(reference, &full);
+	const struct str names[] = {reference, buf_str(&local), buf_str(&full)};
 
-	if (!id)
-		id = map_get(&images->references, buf_str(&local));
-	if (!id || !digest_parse(*id, &digest))
-		return false;
-	for (size_t i = 0; i < 2; i++)
-		if (digest_eq(&digest, &export->blobs.p[blobs[i]].digest))
+	for (size_t i = 0; i < 6; i++) {
+		const struct str *id =
+			map_get(&images->references, names[i / 2]);
+
+		if (id && digest_parse(*id, &digest) &&
+		    digest_eq(&digest, &export->blobs.p[blobs[i % 2]].digest))
 			return true;
+	}
 	return false;
 }
