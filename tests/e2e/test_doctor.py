@@ -3,8 +3,9 @@
 import os
 import shutil
 import stat
+import subprocess
 
-from conftest import Fleet
+from conftest import ROOT, Fleet
 
 MANIFEST = """\
 fleet: small
@@ -92,3 +93,19 @@ def test_no_fleet_no_matter(slipway, tmp_path):
     assert "debian" in findings(nowhere.json("doctor", "--offline"))
     (tmp_path / "fleet.yaml").write_text("fleet: [")
     assert nowhere.run("doctor").returncode == 1
+
+
+def test_the_driver_is_asked(fleet, tmp_path):
+    """NVML stands in: its names and ABI, answers from the environment."""
+    made = bare(fleet, tmp_path, "gpgv")
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", tmp_path / "libnvidia-ml.so.1",
+         ROOT / "tests/init/fake_nvml.c"], check=True)
+    made.environment.update(LD_LIBRARY_PATH=str(tmp_path),
+                            UV_DEFAULT_INDEX="http://127.0.0.1:9/simple")
+    found = findings(made.json("doctor", "--offline", FAKE_COUNT="2",
+                               FAKE_DRIVER="550.54.14"))
+    assert "NVIDIA driver 550.54.14, 2 devices" in found["gpu"]["what"]
+    found = findings(made.json("doctor", "--offline", FAKE_INIT="9"))
+    assert found["gpu"]["level"] == "warning"
+    assert "driver" in found["gpu"]["what"]

@@ -75,6 +75,9 @@ static int put_helper(const char *path, struct error **err)
 	return fs_write_file(path, data_get(name), 0755, err);
 }
 
+/* NVML_ERROR_LIBRARY_NOT_FOUND of NVML's reference. */
+enum { NVML_NOT_FOUND = 12 };
+
 /* The helper's one line: init/gpu_state.h. */
 static void say_devices(struct doctor *doctor, struct str line)
 {
@@ -85,9 +88,16 @@ static void say_devices(struct doctor *doctor, struct str line)
 	json_get_str(root, "driver", &driver);
 	json_get_str(root, "reason", &reason);
 	json_get_str(json_array_get(devices, 0), "name", &first);
-	if (driver.n == 0)
+	uint64_t number = 0;
+
+	json_get_u64(root, "error", &number);
+	if (driver.n == 0 && number != NVML_NOT_FOUND)
+		doctor_say(doctor, DOCTOR_WARNING, "gpu",
+			   "see what nvidia-smi says", STR_FMT,
+			   STR_ARG(reason));
+	else if (driver.n == 0)
 		doctor_say(doctor, DOCTOR_OK, "gpu", "",
-			   "no NVIDIA driver answers (services with gpu: "
+			   "no NVIDIA driver is installed (services with gpu: "
 			   "required cannot run here)");
 	else
 		doctor_say(doctor, DOCTOR_OK, "gpu", "",
