@@ -2,13 +2,11 @@
 
 import json
 import re
-import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import tool
+from conftest import interrupt, tool
 from test_export import copy_of, pair, references  # noqa: F401
 
 
@@ -58,8 +56,7 @@ def test_interrupted_load_can_be_repeated(pair, clean):  # noqa: F811
     for pause in (0.05, 0.15, 0.3):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
                                    stdout=subprocess.DEVNULL)
-        time.sleep(pause)
-        process.send_signal(signal.SIGINT)
+        interrupt(process, pause)
         _, said = process.communicate(timeout=60)
         assert process.returncode in (0, 130)
         assert (process.returncode == 0) == ("interrupted" not in said)

@@ -4,13 +4,11 @@ import os
 import pty
 import re
 import shutil
-import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import tool
+from conftest import interrupt, tool
 
 FLEET = """\
 fleet: manners
@@ -149,8 +147,7 @@ def test_ctrl_c_leaves_a_store_that_goes_on(hello, tmp_path):
     for pause in (0.1, 0.3, 0.6, 0.9):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True)
-        time.sleep(pause)
-        process.send_signal(signal.SIGINT)
+        interrupt(process, pause)
         _, said = process.communicate(timeout=60)
         assert process.returncode in (0, 130)
         if process.returncode == 130:
