@@ -20,9 +20,9 @@ docker_well() {
 }
 
 run_image() {
-	name=slipway-demo/$1
+	name=$1
 	container=slipway-demo-$$-$count
-	skopeo copy -q "oci:$store:$1" "docker-daemon:$name"
+	slipway load --quiet --to docker "$service" "machine:$2" >/dev/null
 	names="$names $name"
 	began=$(date +%s%N)
 	docker run -d --name "$container" --health-interval 1s \

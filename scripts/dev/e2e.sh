@@ -2,6 +2,11 @@
 # End-to-end tests (pytest); arguments go to pytest: `e2e -k store`.
 set -eu
 
+# Docker tests need a daemon: the one that answers, or one for this run.
+if [ -z "${SLIPWAY_TEST_DOCKER-}" ]; then
+	SLIPWAY_TEST_DOCKER=asked exec sh scripts/with-docker.sh sh "$0" "$@"
+fi
+
 python=${SLIPWAY_TEST_PYTHON:-$(sh scripts/venv.sh)}
 
 run() {

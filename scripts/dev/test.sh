@@ -38,7 +38,7 @@ suite() {
 		good=1
 	fi
 	passed=$((passed + good)) failed=$((failed + bad))
-	grep -E '^(SKIPPED|skipped:) ' "$logs/$name" || true
+	grep -E '^(SKIPPED|skipped:|docker:) ' "$logs/$name" || true
 	if [ "$bad" != 0 ]; then
 		failed_suites="$failed_suites $name"
 		cat "$logs/$name"

@@ -14,11 +14,11 @@
 #include "base/mem.h"
 
 enum {
-	REDRAW_MS = 100,       /* between two drawings of the bars */
-	PLAIN_LINE_MS = 10000, /* between two plain lines of one progress */
-	MAX_BARS = 4,	       /* drawn at once; the rest is counted */
-	LABEL_COLUMNS = 32,    /* at most, of a bar's line */
-	BAR_COLUMNS = 49,      /* of the rest of that line */
+	REDRAW_MS = 100,      /* between two drawings of the bars */
+	PLAIN_LINE_MS = 5000, /* between two plain lines of one progress */
+	MAX_BARS = 4,	      /* drawn at once; the rest is counted */
+	LABEL_COLUMNS = 44,   /* at most, of a bar's line */
+	BAR_COLUMNS = 49,     /* of the rest of that line */
 };
 
 struct progress {
@@ -73,14 +73,26 @@ static void erase_bars(void)
 		fputs("\033[1A\033[2K", stderr);
 }
 
-static void format_amount(char *text, size_t size, uint64_t amount,
-			  const char *unit)
+/* "1.2 MB of 2.0 GB", "3 of 5 files"; without a total "3 files", and nothing
+ * as long as there is nothing. */
+static void format_amount(char *text, size_t size, uint64_t done,
+			  uint64_t total, const char *unit)
 {
-	if (strcmp(unit, "B") == 0)
-		snprintf(text, size, "%s", log_bytes(amount));
+	bool is_bytes = strcmp(unit, "B") == 0;
+	char whole[32] = "";
+
+	if (total && is_bytes)
+		snprintf(whole, sizeof whole, " of %s", log_bytes(total));
+	else if (total)
+		snprintf(whole, sizeof whole, " of %llu",
+			 (unsigned long long)total);
+	if (!total && !done)
+		*text = '\0';
+	else if (is_bytes)
+		snprintf(text, size, "%s%s", log_bytes(done), whole);
 	else
-		snprintf(text, size, "%llu %s", (unsigned long long)amount,
-			 unit);
+		snprintf(text, size, "%llu%s %s", (unsigned long long)done,
+			 whole, unit);
 }
 
 /* Columns for a label beside the bar and two amounts, so that a line never
@@ -102,25 +114,21 @@ static void draw_bar(struct progress *progress)
 {
 	uint64_t done = atomic_load(&progress->done);
 	uint64_t total = atomic_load(&progress->total);
-	char amount[48], whole[48];
+	char amount[80];
 	char bar[25];
 	size_t width = sizeof bar - 1;
 	size_t filled = total ? (size_t)((double)(done < total ? done : total) /
 					 (double)total * (double)width)
 			      : 0;
 
-	memset(bar, '#', filled);
-	memset(bar + filled, ' ', width - filled);
+	memset(bar, total ? '#' : ' ', filled);
+	memset(bar + filled, total ? '.' : ' ', width - filled);
 	bar[width] = '\0';
-	format_amount(amount, sizeof amount, done, progress->unit);
-	format_amount(whole, sizeof whole, total, progress->unit);
+	format_amount(amount, sizeof amount, done, total, progress->unit);
 	int columns = (int)label_columns();
 
-	fprintf(stderr, "%-*.*s [%s] %s", columns, columns, progress->label,
-		bar, amount);
-	if (total)
-		fprintf(stderr, " of %s", whole);
-	fputc('\n', stderr);
+	fprintf(stderr, total ? "%-*.*s [%s] %s\n" : "%-*.*s  %s  %s\n",
+		columns, columns, progress->label, bar, amount);
 	state.drawn_lines++;
 }
 
@@ -227,6 +235,10 @@ struct progress *progress_new(const char *label, uint64_t total,
 	while (*end)
 		end = &(*end)->next;
 	*end = progress;
+	if (shows_bars()) {
+		erase_bars();
+		draw_bars();
+	}
 	pthread_mutex_unlock(&state.lock);
 	return progress;
 }
@@ -238,17 +250,14 @@ void progress_set_total(struct progress *progress, uint64_t total)
 
 static void plain_line(struct progress *progress, uint64_t now)
 {
-	char amount[48], whole[48];
-	uint64_t total = atomic_load(&progress->total);
+	char amount[80];
 
 	if (now - progress->last_plain_ms < PLAIN_LINE_MS)
 		return;
 	progress->last_plain_ms = now;
 	format_amount(amount, sizeof amount, atomic_load(&progress->done),
-		      progress->unit);
-	format_amount(whole, sizeof whole, total, progress->unit);
-	fprintf(stderr, total ? "%s: %s of %s\n" : "%s: %s\n", progress->label,
-		amount, whole);
+		      atomic_load(&progress->total), progress->unit);
+	fprintf(stderr, "%s: %s\n", progress->label, amount);
 }
 
 void progress_add(struct progress *progress, uint64_t amount)

@@ -344,7 +344,9 @@ int proc_run(const struct proc_options *options, struct proc_result *result,
 	}
 	int theirs[3] = {in[0], out[1], errors[1]};
 	int ours[3] = {in[1], out[0], errors[0]};
-	pid_t pid = start(options, theirs, err);
+	int child[3] = {options->input_fd ? options->input_fd : in[0], out[1],
+			errors[1]};
+	pid_t pid = start(options, child, err);
 
 	close_all(theirs, 3);
 	if (pid < 0) {

@@ -28,6 +28,7 @@ struct proc_options {
 	const char *const *env; /* NULL: slipway's own */
 	const char *folder;	/* working folder; NULL: slipway's own */
 	struct str input;	/* for its stdin */
+	int input_fd; /* what proc_run makes its stdin instead; 0: nothing */
 	size_t max_output_bytes; /* of stdout, and of stderr; 0: 64 MiB */
 	uint64_t timeout_ms;	 /* 0: none */
 	const struct proc_limit *limits; /* set in the child */

@@ -509,3 +509,15 @@ void image_reference(const struct manifest *manifest,
 	buf_append_byte(out, ':');
 	buf_append(out, str_slice(buf_str(&tag), 0, 128));
 }
+
+struct digest image_chain_id(const struct digest *below,
+			     const struct digest *diff_id)
+{
+	auto_buf struct buf text = BUF_EMPTY;
+
+	if (!below)
+		return *diff_id;
+	buf_printf(&text, "%s %s", digest_text(below).p,
+		   digest_text(diff_id).p);
+	return digest_of(buf_str(&text));
+}

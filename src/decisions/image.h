@@ -65,3 +65,8 @@ struct image_words {
 void image_reference(const struct manifest *manifest,
 		     const struct manifest_instance *instance,
 		     const struct image_words *words, struct buf *out);
+
+/* ChainID of a layer with this DiffID on the layers of a ChainID; below is NULL
+ * for the lowest. Source: OCI image-spec, config.md, "Layer ChainID". */
+struct digest image_chain_id(const struct digest *below,
+			     const struct digest *diff_id);

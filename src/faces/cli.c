@@ -12,18 +12,21 @@
 #include "faces/cli/parse.h"
 #include "faces/cli/verbs.h"
 
-static const struct cli_verb *const verbs[] = {
-	&verb_check, &verb_lock,   &verb_plan, &verb_build,
-	&verb_why,   &verb_verify, &verb_du,   &verb_schema,
+const struct cli_verb *const cli_verbs[] = {
+	&verb_check,   &verb_lock,   &verb_plan,   &verb_build,
+	&verb_export,  &verb_load,   &verb_why,	   &verb_verify,
+	&verb_du,      &verb_doctor, &verb_schema, &verb_completion,
+	&verb_version, NULL,
 };
 
-enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
+static volatile sig_atomic_t caught; /* the signal that asked for the end */
 
 static void on_interrupt(int signal_number)
 {
 	/* The second Ctrl-C does not wait: the store survives it. */
 	if (pool_is_cancelled())
 		_exit(128 + signal_number);
+	caught = signal_number;
 	pool_cancel();
 }
 
@@ -70,8 +73,8 @@ static void print_help(void)
 	printf("slipway VERB [OPTION...] [SERVICE...]\n\n"
 	       "Compiles a fleet of Python services into OCI images, from "
 	       "fleet.yaml.\n\n");
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+	for (const struct cli_verb *const *verb = cli_verbs; *verb; verb++)
+		printf("  %-10s %s\n", (*verb)->name, (*verb)->summary);
 	printf("\n'slipway VERB --help' explains one, with examples.\n");
 }
 
@@ -79,8 +82,8 @@ static int unknown_verb(const char *word, struct error **err)
 {
 	const char *nearest = NULL;
 
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		nearest = cli_nearest(nearest, verbs[i]->name, str_from(word));
+	for (const struct cli_verb *const *verb = cli_verbs; *verb; verb++)
+		nearest = cli_nearest(nearest, (*verb)->name, str_from(word));
 	err_make(err, ERR_USAGE, "there is no verb '%s'", word);
 	if (nearest)
 		return err_hint(err, "did you mean '%s'?", nearest);
@@ -101,12 +104,6 @@ static int run_verb(const struct cli_verb *verb,
 	return verb->run(options, err);
 }
 
-static int print_version(void)
-{
-	printf("slipway %s\n", SLIPWAY_VERSION);
-	return 0;
-}
-
 /* Finds the verb behind the leading options and runs it. */
 static int run(int argc, char **argv, struct error **err)
 {
@@ -117,20 +114,20 @@ static int run(int argc, char **argv, struct error **err)
 	if (first < 0)
 		return -1;
 	if (options.version)
-		return print_version();
+		return verb_version.run(&options, err);
 	if (first == argc || strcmp(argv[first], "help") == 0) {
 		print_help();
 		return options.help || first < argc ? 0 : 2;
 	}
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		if (strcmp(verbs[i]->name, argv[first]) == 0)
-			verb = verbs[i];
+	for (size_t i = 0; cli_verbs[i]; i++)
+		if (strcmp(cli_verbs[i]->name, argv[first]) == 0)
+			verb = cli_verbs[i];
 	if (!verb)
 		return unknown_verb(argv[first], err);
 	if (cli_parse(verb, argc - first - 1, argv + first + 1, &options, err))
 		return -1;
 	if (options.version)
-		return print_version();
+		return verb_version.run(&options, err);
 	return run_verb(verb, &options, err);
 }
 
@@ -143,8 +140,14 @@ int cli_main(int argc, char **argv)
 	int status = run(argc - 1, argv + 1, &error);
 
 	if (status < 0) {
-		log_error(error);
+		if (err_class(error) != ERR_CANCELLED || !caught)
+			log_error(error);
 		status = err_exit_status(err_class(error));
+	}
+	if (status && caught) {
+		log_warn("interrupted; the store is sound and keeps what was "
+			 "finished: the same command goes on from there");
+		status = 128 + caught;
 	}
 	/* A full disk behind standard output must not look like success. */
 	if (fflush(stdout) == EOF && status == 0) {

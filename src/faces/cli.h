@@ -5,7 +5,8 @@
  * what is explained cannot differ.
  *
  * Exit status: 0 done, 1 the fleet has errors, 2 wrong use, 3 the environment
- * failed (network, disk, missing tool).
+ * failed (network, disk, missing tool), 128 + N where signal N interrupted it
+ * (Ctrl-C: 130).
  */
 #pragma once
 
@@ -20,6 +21,7 @@ struct cli_options {
 	const char *folder; /* -C: where fleet.yaml is; default "." */
 	const char *store;  /* --store; NULL: see store_default_path() */
 	const char *output; /* -o */
+	const char *engine; /* --to */
 	const char *export; /* a format; NULL: not */
 	const char *against, *since; /* of plan: files */
 	unsigned jobs;		     /* 0: one per core */
@@ -54,6 +56,14 @@ struct cli_option {
 		NULL, 0, CLI_FLAG, NULL, NULL, 0                               \
 	}
 
+/* --strict, for the tables of verbs that go on after errors. */
+#define CLI_STRICT                                                             \
+	{                                                                      \
+		"strict", 0, CLI_FLAG, NULL,                                   \
+			"stop at the first error; uncertain is one too",       \
+			offsetof(struct cli_options, strict)                   \
+	}
+
 struct cli_verb {
 	const char *name;
 	const char *summary;		  /* one line of `slipway --help` */
@@ -61,6 +71,7 @@ struct cli_verb {
 	const char *about;		  /* a paragraph and examples */
 	const struct cli_option *options; /* besides the common ones */
 	bool takes_words;
+	bool selects; /* the words are services, globs and the like */
 	/* Exit status; -1 with *err set where it failed as a whole. */
 	int (*run)(const struct cli_options *options, struct error **err);
 };

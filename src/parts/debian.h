@@ -63,6 +63,12 @@ void debian_archive_free_pointer(struct debian_archive **archive);
 /* The suites that were read: "bookworm", "bookworm-security", ... */
 struct lock_strs debian_archive_suites(const struct debian_archive *archive);
 
+/* Which mirror serves a suite: fetches and judges its signed list, as
+ * debian_archive_open does first; where fetch is offline, the one that would be
+ * asked first. In the arena. */
+int debian_probe(const struct debian_source *source, struct str suite,
+		 struct arena *arena, struct str *mirror, struct error **err);
+
 /* What data/debian/roots.txt and the packages asked for need, less what
  * data/debian/left-out.txt names and what only that needs. Sorted by name; all
  * is in the arena. python is "3.11" or empty; ERR_FLEET where the suite has

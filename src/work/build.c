@@ -21,8 +21,14 @@ struct layer_task {
 static int run_layer(void *argument, struct error **err)
 {
 	struct layer_task *task = argument;
-	int result = build_make_layer(task->build, task->layer, err);
+	struct build *build = task->build;
 
+	if (atomic_load(&build->stopped))
+		return err_make(err, ERR_CANCELLED, "not begun");
+	int result = build_make_layer(build, task->layer, err);
+
+	if (result && build->options->strict)
+		atomic_store(&build->stopped, true);
 	progress_add(task->progress, 1);
 	return result;
 }
@@ -148,26 +154,19 @@ static void settle_images(struct build *build)
 	}
 }
 
-int build_run(const struct assembly *assembly, struct store *store,
-	      struct fetch *fetch, struct pyindex *index,
-	      const struct build_options *options, struct build_result *result,
-	      struct error **err)
+size_t build_begin(struct build *build, const struct build_options *options,
+		   struct build_result *result)
 {
+	const struct assembly *assembly = build->assembly;
 	size_t layer_count = assembly->plan.layer_count;
-	struct build build = {
-		.assembly = assembly,
-		.store = store,
-		.fetch = fetch,
-		.index = index,
-		.runtimes = assembly->runtimes,
-		.options = options,
-		.result = result,
-		.needed = mem_zalloc(layer_count, sizeof *build.needed),
-		.errors = mem_zalloc(layer_count, sizeof *build.errors),
-		.systems = mem_zalloc(assembly->part_count,
-				      sizeof(*build.systems)),
-	};
 
+	build->runtimes = assembly->runtimes;
+	build->options = options;
+	build->result = result;
+	build->needed = mem_zalloc(layer_count, sizeof *build->needed);
+	build->errors = mem_zalloc(layer_count, sizeof *build->errors);
+	build->systems =
+		mem_zalloc(assembly->part_count, sizeof(*build->systems));
 	*result = (struct build_result){
 		.images = mem_zalloc(assembly->image_count,
 				     sizeof *result->images),
@@ -175,8 +174,35 @@ int build_run(const struct assembly *assembly, struct store *store,
 		.layers = mem_zalloc(layer_count, sizeof *result->layers),
 		.known = mem_zalloc(layer_count, sizeof *result->known),
 	};
-	settle_images(&build);
-	size_t needed = find_needed(&build);
+	settle_images(build);
+	return find_needed(build);
+}
+
+void build_end(struct build *build)
+{
+	struct build_result *result = build->result;
+
+	for (size_t i = 0; i < result->n; i++)
+		result->failed += result->images[i].state == BUILD_FAILED;
+	for (size_t l = 0; l < build->assembly->plan.layer_count; l++)
+		err_free(build->errors[l]);
+	build_close_systems(build);
+	free(build->errors);
+	free(build->needed);
+}
+
+int build_run(const struct assembly *assembly, struct store *store,
+	      struct fetch *fetch, struct pyindex *index,
+	      const struct build_options *options, struct build_result *result,
+	      struct error **err)
+{
+	struct build build = {
+		.assembly = assembly,
+		.store = store,
+		.fetch = fetch,
+		.index = index,
+	};
+	size_t needed = build_begin(&build, options, result);
 
 	if (needed) {
 		log_verbose("phase: bases");
@@ -186,19 +212,13 @@ int build_run(const struct assembly *assembly, struct store *store,
 		build_check_paths(&build);
 		log_verbose("phase: layers");
 		make_layers(&build, needed);
-		for (size_t l = 0; l < layer_count; l++)
+		for (size_t l = 0; l < assembly->plan.layer_count; l++)
 			result->made += build.needed[l] && result->known[l];
 	}
 	log_verbose("phase: images");
 	int status = build_write_images(&build, err);
 
-	for (size_t i = 0; i < result->n; i++)
-		result->failed += result->images[i].state == BUILD_FAILED;
-	for (size_t l = 0; l < layer_count; l++)
-		err_free(build.errors[l]);
-	build_close_systems(&build);
-	free(build.errors);
-	free(build.needed);
+	build_end(&build);
 	return status;
 }
 

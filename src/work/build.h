@@ -24,6 +24,7 @@ struct store;
 struct build_options {
 	unsigned jobs;	       /* 0: one per core */
 	uint64_t memory_bytes; /* 0: 384 MiB */
+	bool strict;	       /* begin no layer after one has failed */
 	const bool *wanted;    /* per image of the assembly; NULL: all */
 };
 
@@ -65,6 +66,14 @@ int build_run(const struct assembly *assembly, struct store *store,
 	      struct fetch *fetch, struct pyindex *index,
 	      const struct build_options *options, struct build_result *result,
 	      struct error **err);
+
+/* What a build would find done: BUILD_CACHED for wanted images that the store
+ * has as the fleet is now, listed under a reference, else BUILD_FAILED, since
+ * they have to be built first. Makes and downloads nothing. */
+int build_find(const struct assembly *assembly, struct store *store,
+	       const struct build_options *options, struct build_result *result,
+	       struct error **err);
+
 void build_result_release(struct build_result *result);
 #define auto_build_result __attribute__((cleanup(build_result_release)))
 

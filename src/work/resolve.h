@@ -62,6 +62,10 @@ struct resolve_problems {
 	size_t n, capacity;
 };
 
+/* Path of the uv in PATH, where it is new enough (heap, the caller frees), or
+ * NULL: then the one of data/uv.txt is taken from its wheel. */
+char *resolve_host_uv(void);
+
 struct resolve_result {
 	struct arena arena; /* of the problems' texts */
 	struct lock *lock;

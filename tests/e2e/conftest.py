@@ -8,7 +8,9 @@ says why.
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -159,6 +161,15 @@ class Docker:
         self.containers.append(container)
         return container
 
+    def take(self, skopeo, source, image):
+        """Copies an image in; skopeo itself does not read DOCKER_HOST."""
+        host = os.environ.get("DOCKER_HOST")
+        option = ["--dest-daemon-host", host] if host else []
+        self.remove_after(image)
+        subprocess.run([skopeo, "copy", "-q", *option, source,
+                        f"docker-daemon:{image}"], check=True,
+                       capture_output=True, timeout=120)
+
     def remove_after(self, *images):
         self.images.extend(images)
 
@@ -187,6 +198,18 @@ def docker():
     made = Docker(program)
     yield made
     made.clean()
+
+
+def interrupt(process, pause):
+    """Ctrl-C that many seconds after the program began to listen for it."""
+    status = pathlib.Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        caught = re.search(r"SigCgt:\s*([0-9a-f]+)", status.read_text())
+        if caught and int(caught[1], 16) & (1 << (signal.SIGINT - 1)):
+            break
+        time.sleep(0.005)
+    time.sleep(pause)
+    process.send_signal(signal.SIGINT)
 
 
 def free_port():

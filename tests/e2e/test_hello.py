@@ -21,10 +21,7 @@ def ask(port, request):
 def test_container_answers_and_is_healthy(hello, skopeo, docker):
     port = free_port()
     name = f"slipway-test-hello:{port}"
-    docker.remove_after(name)
-    subprocess.run([skopeo, "copy", "-q",
-                    f"oci:{hello.store}:{hello.image['reference']}",
-                    f"docker-daemon:{name}"], check=True)
+    docker.take(skopeo, f"oci:{hello.store}:{hello.image['reference']}", name)
     container = docker.start("-p", f"127.0.0.1:{port}:5555",
                              "--health-interval", "1s", name)
     assert ask(port, {"action": "ping"}) == {"status": "ok", "answer": "pong"}

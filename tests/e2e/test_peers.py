@@ -160,10 +160,7 @@ def test_a_registry_with_a_password_lets_in_who_knows_it(registries):
 
 def test_docker_runs_what_skopeo_loads(docker, skopeo, layout):
     path, _ = layout
-    docker.remove_after("slipway-tests/hello:1")
-    subprocess.run([skopeo, "copy", f"oci:{path}",
-                    "docker-daemon:slipway-tests/hello:1"], check=True,
-                   capture_output=True, timeout=120)
+    docker.take(skopeo, f"oci:{path}", "slipway-tests/hello:1")
     shown = json.loads(docker("image", "inspect",
                               "slipway-tests/hello:1").stdout)
     assert shown[0]["Architecture"] == "amd64"

@@ -83,6 +83,23 @@ static void a_child_may_leave_its_input_unread(void **state)
 	assert_str(buf_str(&result.output), "done\n");
 }
 
+static void a_descriptor_may_be_its_input(void **state)
+{
+	auto_proc_result struct proc_result result = PROC_RESULT_EMPTY;
+	struct proc_options options = SHELL("cat; echo end");
+	struct error *err = NULL;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "given\n", 6), 6);
+	close(ends[1]);
+	options.input_fd = ends[0];
+	assert_done(proc_run(&options, &result, &err), err);
+	close(ends[0]);
+	assert_str(buf_str(&result.output), "given\nend\n");
+}
+
 static void time_is_bounded(void **state)
 {
 	static const char *const scripts[] = {
@@ -422,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_signal_is_a_status_above_128),
 		cmocka_unit_test(much_goes_in_and_comes_out),
 		cmocka_unit_test(a_child_may_leave_its_input_unread),
+		cmocka_unit_test(a_descriptor_may_be_its_input),
 		cmocka_unit_test(time_is_bounded),
 		cmocka_unit_test(the_longest_time_is_no_wrap),
 		cmocka_unit_test(what_a_child_started_is_ended_with_it),

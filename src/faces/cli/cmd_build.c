@@ -7,12 +7,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "codec/json.h"
+#include "faces/cli/failures.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/build.h"
 #include "work/check.h"
-
-enum { MAX_NAMES = 5 }; /* of images that one error stops */
 
 static json_t *families_json(const struct build_result *result)
 {
@@ -111,113 +110,10 @@ static void print_text(const struct build_result *result)
 	       result->made);
 }
 
-static bool same_error(const struct error *a, const struct error *b)
-{
-	return a && b && err_class(a) == err_class(b) &&
-	       strcmp(err_message(a), err_message(b)) == 0 &&
-	       strcmp(err_hint_text(a), err_hint_text(b)) == 0;
-}
-
-static void append_name(struct buf *out, const struct build_image *image)
-{
-	buf_printf(out, STR_FMT " on " STR_FMT,
-		   STR_ARG(image->image->instance->service->name.s),
-		   STR_ARG(image->image->instance->machine->name.s));
-}
-
-/* The names of the images from the first on that have its error. */
-static void name_images(const struct build_result *result, size_t first,
-			struct buf *out)
-{
-	const struct error *error = result->images[first].error;
-	size_t n = 0;
-
-	for (size_t i = first; i < result->n; i++) {
-		if (!same_error(error, result->images[i].error))
-			continue;
-		if (n < MAX_NAMES) {
-			buf_append_text(out, n ? ", " : "");
-			append_name(out, &result->images[i]);
-		}
-		n++;
-	}
-	if (n > MAX_NAMES)
-		buf_printf(out, " and %zu more", n - MAX_NAMES);
-}
-
-static void print_error(const struct build_result *result, size_t first)
-{
-	const struct error *cause = result->images[first].error;
-	auto_err struct error *error = NULL;
-	auto_buf struct buf names = BUF_EMPTY;
-
-	if (err_class(cause) == ERR_CANCELLED) {
-		err_make(&error, ERR_CANCELLED, "interrupted");
-		err_hint(&error, "what was finished is in the store; the same "
-				 "command goes on from there");
-	} else {
-		name_images(result, first, &names);
-		err_make(&error, err_class(cause), "%s: %s", buf_text(&names),
-			 err_message(cause));
-		if (*err_hint_text(cause))
-			err_hint(&error, "%s", err_hint_text(cause));
-	}
-	log_error(error);
-}
-
-/* The errors of images, each once with the images that it stops. */
-static void print_errors(const struct build_result *result)
-{
-	bool interrupted = false;
-
-	for (size_t i = 0; i < result->n; i++) {
-		const struct error *error = result->images[i].error;
-		bool is_known = !error;
-
-		for (size_t k = 0; k < i && !is_known; k++)
-			is_known = same_error(result->images[k].error, error);
-		if (is_known)
-			continue;
-		if (err_class(error) != ERR_CANCELLED || !interrupted)
-			print_error(result, i);
-		interrupted |= err_class(error) == ERR_CANCELLED;
-	}
-	for (size_t i = 0; i < result->family_count; i++)
-		if (result->families[i].error)
-			log_error(result->families[i].error);
-}
-
-/* The highest exit status that an image's error asks for. */
-static int exit_status(const struct build_result *result)
-{
-	int status = 0;
-
-	for (size_t i = 0; i < result->n; i++) {
-		const struct error *error = result->images[i].error;
-
-		if (error && err_exit_status(err_class(error)) > status)
-			status = err_exit_status(err_class(error));
-	}
-	for (size_t i = 0; i < result->family_count; i++)
-		if (result->families[i].error && status == 0)
-			status = err_exit_status(
-				err_class(result->families[i].error));
-	return status;
-}
-
-/* Flags per image of the assembly from flags per instance. */
-static bool *wanted_images(const struct assembly *assembly, const bool *chosen)
-{
-	const struct manifest *manifest = assembly->manifest;
-	bool *wanted = mem_zalloc(assembly->image_count, sizeof *wanted);
-
-	for (size_t i = 0; i < assembly->image_count; i++)
-		for (size_t k = 0; k < manifest->instances.n; k++)
-			if (assembly->images[i].instance ==
-			    manifest->instances.p[k])
-				wanted[i] = chosen[k];
-	return wanted;
-}
+static const struct cli_option build_options[] = {
+	CLI_STRICT,
+	CLI_OPTIONS_END,
+};
 
 static int run(const struct cli_options *options, struct error **err)
 {
@@ -237,11 +133,16 @@ static int run(const struct cli_options *options, struct error **err)
 	if (!chosen || workspace_check(&workspace, &tree, &check, err))
 		return -1;
 	assembly_make(&assembly, &check, workspace.lock, workspace.runtimes);
-	auto_free bool *wanted = wanted_images(&assembly, chosen);
+	auto_free bool *wanted = cli_wanted_images(&assembly, chosen);
+	bool stops = cli_strict_stops(options, &check, chosen);
+
+	if (stops)
+		memset(wanted, 0, assembly.image_count * sizeof *wanted);
 	struct build_options build = {
 		.jobs = options->jobs,
 		.memory_bytes = options->memory_bytes,
 		.wanted = wanted,
+		.strict = options->strict,
 	};
 
 	if (build_run(&assembly, workspace.store, workspace.fetch,
@@ -251,20 +152,22 @@ static int run(const struct cli_options *options, struct error **err)
 		print_json(&result);
 	else
 		print_text(&result);
-	print_errors(&result);
-	return exit_status(&result);
+	cli_print_failures(&result);
+	return stops ? 1 : cli_failure_status(&result);
 }
 
 const struct cli_verb verb_build = {
 	.name = "build",
 	.summary = "compile services into images, into the store",
-	.synopsis = "[SERVICE...]",
+	.synopsis = "[--strict] [SERVICE...]",
 	.about = "Compiles services into OCI images. Without a SERVICE all of "
 		 "them; a SERVICE may\nbe a name, a glob, family:GLOB or "
 		 "machine:NAME. A service that cannot be built\nis named with "
 		 "its error and stops no other.\n\n"
 		 "  slipway build\n"
 		 "  slipway build ChitchatAgent 'Streaming*' machine:pc2",
+	.options = build_options,
 	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

@@ -8,13 +8,13 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "faces/cli/causes.h"
+#include "faces/cli/failures.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
 #include "work/check.h"
 
 static const struct cli_option check_options[] = {
-	{"strict", 0, CLI_FLAG, NULL, "uncertain is an error too",
-	 offsetof(struct cli_options, strict)},
+	CLI_STRICT,
 	CLI_OPTIONS_END,
 };
 
@@ -145,15 +145,18 @@ static json_t *instance_json(const struct check *check,
 	return entry;
 }
 
-/* Of a service on several machines the one with the worst status speaks. */
-static bool speaks_for_service(const struct check *check, size_t number)
+/* Of a service's instances that were asked for, the one with the worst status
+ * speaks. */
+static bool speaks_for_service(const struct check *check, const bool *chosen,
+			       size_t number)
 {
 	const struct check_instance *self = &check->instances[number];
 
 	for (size_t i = 0; i < check->instance_count; i++) {
 		const struct check_instance *other = &check->instances[i];
 
-		if (other->instance->service == self->instance->service &&
+		if (chosen[i] &&
+		    other->instance->service == self->instance->service &&
 		    (other->verdict.status > self->verdict.status ||
 		     (other->verdict.status == self->verdict.status &&
 		      i < number)))
@@ -209,13 +212,18 @@ static int run(const struct cli_options *options, struct error **err)
 			 "third-party imports come from; run 'slipway lock'");
 	if (!shown || workspace_check(&workspace, &tree, &check, err))
 		return -1;
+	if (options->strict)
+		cli_keep_first(&check, shown);
+	auto_free bool *speaks =
+		mem_zalloc(check.instance_count, sizeof *speaks);
+
 	for (size_t i = 0; i < check.instance_count; i++)
-		shown[i] = shown[i] && speaks_for_service(&check, i);
+		speaks[i] = shown[i] && speaks_for_service(&check, shown, i);
 	if (options->json)
-		print_json(&check, shown);
+		print_json(&check, speaks);
 	else
-		cli_print_check(&check, shown, stdout);
-	return exit_status(&check, shown, options->strict);
+		cli_print_check(&check, speaks, stdout);
+	return exit_status(&check, speaks, options->strict);
 }
 
 const struct cli_verb verb_check = {
@@ -223,13 +231,17 @@ const struct cli_verb verb_check = {
 	.summary = "can every service start? errors with file:line",
 	.synopsis = "[--strict] [SERVICE...]",
 	.about = "Follows every import from each service's entrypoint, "
-		 "compiles what is reached with\nthe service's own Python, and "
-		 "says what cannot start, where and why. Runs none of\nthe "
-		 "code. The causes come first, grouped over the fleet.\n\n"
+		 "compiles what is reached\n"
+		 "with the service's own Python, and says what cannot start, "
+		 "where and why. Runs\n"
+		 "none of the code. The causes come first, grouped over the "
+		 "fleet.\n"
+		 "\n"
 		 "  slipway check\n"
 		 "  slipway check ChitchatAgent --json | jq "
 		 "'.services[0].files'",
 	.options = check_options,
 	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

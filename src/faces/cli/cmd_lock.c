@@ -24,6 +24,7 @@
 static const struct cli_option lock_options[] = {
 	{"check", 0, CLI_FLAG, NULL, "fail where the lock is out of date",
 	 AT(check)},
+	CLI_STRICT,
 	{"upgrade", 0, CLI_OPTIONAL, "PACKAGE",
 	 "take newer versions, of all or of one", AT(upgrade)},
 	{"export", 0, CLI_TEXT, "FORMAT",
@@ -70,16 +71,28 @@ static void print_json(const struct resolve_result *result,
 	}
 	json_object_set_new(root, "services", services);
 	json_object_set_new(root, "problems", problems);
-	json_object_set_new(root, "plan", recorded_plan_json(plan));
+	json_object_set_new(root, "plan",
+			    plan ? recorded_plan_json(plan) : json_null());
 	workspace_print_json(root);
+}
+
+static bool same_problem(const struct resolve_problem *a,
+			 const struct resolve_problem *b)
+{
+	return str_eq(a->service, b->service) &&
+	       str_eq(a->message, b->message) && a->at.line == b->at.line;
 }
 
 static void print_problems(const struct workspace *workspace,
 			   const struct resolve_problems *problems)
 {
-	array_each (struct resolve_problem, problem, problems) {
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct resolve_problem *problem = &problems->p[i];
 		auto_err struct error *error = NULL;
 
+		/* A service on two machines has its problems twice. */
+		if (i && same_problem(problem, problem - 1))
+			continue;
 		if (problem->at.line)
 			err_make(&error, ERR_FLEET,
 				 "%s:%u:%u: " STR_FMT ": " STR_FMT,
@@ -143,6 +156,14 @@ static int check(const struct workspace *workspace,
 	return reasons.n ? 1 : 0;
 }
 
+static bool has_uncertain(const struct check *check)
+{
+	for (size_t i = 0; i < check->instance_count; i++)
+		if (check->instances[i].verdict.status == VERDICT_UNCERTAIN)
+			return true;
+	return false;
+}
+
 /* What check says of the fleet with the new lock. */
 static int judge(struct workspace *workspace, const struct source_tree *tree,
 		 struct lock *lock, struct runtimes *runtimes,
@@ -160,6 +181,8 @@ static int judge(struct workspace *workspace, const struct source_tree *tree,
 
 	if (status == 0)
 		status = cli_print_causes(&check, stderr);
+	if (status == 0 && workspace->options->strict)
+		status = has_uncertain(&check);
 	check_release(&check);
 	return status;
 }
@@ -174,20 +197,36 @@ static int finish(struct workspace *workspace, struct resolve_result *result,
 
 	record_plan(&plan, workspace->manifest, result->lock, workspace->lock,
 		    runtimes, options->replan);
-	if (lock_write(result->lock, workspace->lock_path, err))
+	int status = 0;
+
+	if (options->strict)
+		status = judge(workspace, tree, result->lock, runtimes, err);
+	if (status < 0 || (status == 0 &&
+			   lock_write(result->lock, workspace->lock_path, err)))
 		return -1;
 	if (options->json) {
 		print_json(result, &plan);
-	} else {
+	} else if (status == 0) {
 		printf("%s: %zu services locked, %zu problems\n",
 		       workspace->lock_path, result->lock->service_count,
 		       result->problems.n);
 		recorded_plan_print(&plan, options->replan);
 	}
 	print_problems(workspace, &result->problems);
-	int status = judge(workspace, tree, result->lock, runtimes, err);
-
+	if (!options->strict)
+		status = judge(workspace, tree, result->lock, runtimes, err);
 	return status == 0 && result->problems.n ? 1 : status;
+}
+
+/* What --strict says instead of writing a lock without the sick services. */
+static int print_first(const struct workspace *workspace,
+		       struct resolve_result *result)
+{
+	result->problems.n = 1;
+	if (workspace->options->json)
+		print_json(result, NULL);
+	print_problems(workspace, &result->problems);
+	return 1;
 }
 
 static int make(struct workspace *workspace,
@@ -200,8 +239,11 @@ static int make(struct workspace *workspace,
 
 	if (resolve_run(resolve, &result, err) ||
 	    owners_fill(result.lock, check, &listing, err) ||
-	    clashes_check(resolve, &listing, &result, err) ||
-	    sizes_fill(result.lock, workspace->lock, &listing, err))
+	    clashes_check(resolve, &listing, &result, err))
+		return -1;
+	if (workspace->options->strict && result.problems.n)
+		return print_first(workspace, &result);
+	if (sizes_fill(result.lock, workspace->lock, &listing, err))
 		return -1;
 	struct runtime_options options = {
 		.lock = result.lock,
@@ -291,11 +333,11 @@ const struct cli_verb verb_lock = {
 	.name = "lock",
 	.summary = "pin Python packages and bases by hash: fleet.lock.json",
 	.synopsis =
-		"[--check] [--upgrade[=PACKAGE]] [--replan]\n"
+		"[--check] [--strict] [--upgrade[=PACKAGE]] [--replan]\n"
 		"       slipway lock --export pylock [-o FILE] [SERVICE...]",
 	.about = "Resolves what the services need and writes fleet.lock.json "
 		 "beside fleet.yaml:\nexact versions, sizes and SHA-256 of "
-		 "every wheel and every base package. Versions\nstay as they "
+		 "every wheel and every base package.\nVersions stay as they "
 		 "are unless the manifest or --upgrade asks for others.\n\n"
 		 "It also records which layers the images share. A layer "
 		 "keeps its place while\nnothing in it changes; --replan lets "

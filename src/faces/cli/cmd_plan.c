@@ -1,6 +1,7 @@
 /* slipway plan: the tree of layers, and who shares what. */
 #include "base/array.h"
 #include "codec/json.h"
+#include "faces/cli/failures.h"
 #include "faces/cli/plan_view.h"
 #include "faces/cli/verbs.h"
 #include "work/check.h"
@@ -32,12 +33,17 @@ static int run(const struct cli_options *options, struct error **err)
 	    workspace_open(&workspace, options,
 			   WORKSPACE_MANIFEST | WORKSPACE_LOCK |
 				   WORKSPACE_STORE | WORKSPACE_NETWORK,
-			   err) ||
-	    workspace_check(&workspace, &tree, &check, err))
+			   err))
+		return -1;
+	auto_free bool *chosen = workspace_select(&workspace, err);
+
+	if (!chosen || workspace_check(&workspace, &tree, &check, err))
 		return -1;
 	assembly_make(&assembly, &check, workspace.lock, workspace.runtimes);
+	auto_free bool *wanted = cli_wanted_images(&assembly, chosen);
+
 	plan_view_make(&view, &assembly, workspace.store,
-		       since ? since : workspace.lock);
+		       since ? since : workspace.lock, wanted);
 	if (options->against)
 		view.against = &against;
 	if (options->json)
@@ -50,12 +56,15 @@ static int run(const struct cli_options *options, struct error **err)
 const struct cli_verb verb_plan = {
 	.name = "plan",
 	.summary = "the tree of layers: sizes, and who shares what",
-	.synopsis = "[--against FILE] [--since FILE]",
+	.synopsis = "[--against FILE] [--since FILE] [SERVICE...]",
 	.about = "Shows how the images of the fleet share layers, how much "
 		 "that saves, what each\nmachine pulls, and what belongs into "
 		 "a family. Sizes with ~ are estimates from\nthe lock, until a "
-		 "build has measured them.\n\n"
+		 "build has measured them. With a SERVICE only its layers and "
+		 "images are shown;\nthe sums are always those of the fleet.\n"
+		 "\n"
 		 "  slipway plan\n"
+		 "  slipway plan machine:pc2\n"
 		 "  docker images --format json > today.json\n"
 		 "  slipway plan --against today.json\n"
 		 "  git show HEAD~1:fleet.lock.json > old.json\n"
@@ -63,5 +72,7 @@ const struct cli_verb verb_plan = {
 		 "the change\n"
 		 "  slipway plan --json | jq .totals",
 	.options = plan_options,
+	.takes_words = true,
+	.selects = true,
 	.run = run,
 };

@@ -133,6 +133,8 @@ static json_t *images_json(const struct plan_view *view)
 	for (size_t i = 0; i < view->assembly->planned_count; i++) {
 		const struct manifest_instance *instance =
 			planned_instance(view, i);
+		if (!view->wanted[view->assembly->planned[i]])
+			continue;
 		json_t *entry = json_object();
 
 		json_object_set_new(entry, "service",
@@ -293,7 +295,8 @@ json_t *plan_view_json(const struct plan_view *view)
 	json_t *root = json_object(), *layers = json_array();
 
 	for (size_t l = 0; l < view->assembly->plan.layer_count; l++)
-		json_array_append_new(layers, layer_json(view, l));
+		if (view->is_shown[l])
+			json_array_append_new(layers, layer_json(view, l));
 	json_object_set_new(root, "layers", layers);
 	json_object_set_new(root, "images", images_json(view));
 	json_object_set_new(root, "families", families_json(view));

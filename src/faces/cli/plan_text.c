@@ -94,6 +94,8 @@ static void print_tree(const struct plan_view *view)
 		struct str title =
 			assembly_layer_title(view->assembly, l, &arena);
 
+		if (!view->is_shown[l])
+			continue;
 		if (parent >= 0)
 			indents[l] = indents[parent] +
 				     (children[parent] > 1 ? 2 : 0);

@@ -4,19 +4,9 @@
 
 #include "base/array.h"
 #include "base/buf.h"
+#include "decisions/image.h"
 #include "facts/store.h"
 #include "work/build.h"
-
-/* Source: OCI image-spec, config.md, "Layer ChainID". */
-static struct digest chain_id(const struct digest *below,
-			      const struct digest *diff_id)
-{
-	auto_buf struct buf text = BUF_EMPTY;
-
-	buf_printf(&text, "%s %s", digest_text(below).p,
-		   digest_text(diff_id).p);
-	return digest_of(buf_str(&text));
-}
 
 static void look_up(struct plan_view *view, size_t l, struct store *store)
 {
@@ -34,10 +24,9 @@ static void look_up(struct plan_view *view, size_t l, struct store *store)
 		layer->parent < 0 || view->has_chain[layer->parent];
 	if (!view->has_chain[l])
 		return;
-	view->chain_ids[l] = layer->parent < 0
-				     ? result->diff_id
-				     : chain_id(&view->chain_ids[layer->parent],
-						&result->diff_id);
+	view->chain_ids[l] = image_chain_id(
+		layer->parent < 0 ? NULL : &view->chain_ids[layer->parent],
+		&result->diff_id);
 }
 
 /* The lower bound, by the sizes that the layers came out with: each part once.
@@ -111,8 +100,24 @@ static void view_machines(struct plan_view *view)
 	}
 }
 
+/* The layers of the images that are shown. */
+static void show(struct plan_view *view, const bool *wanted)
+{
+	const struct assembly *assembly = view->assembly;
+	const struct plan *plan = &assembly->plan;
+
+	view->is_shown = arena_new_array(&view->arena, bool, plan->layer_count);
+	view->wanted = wanted;
+	for (size_t i = 0; i < assembly->planned_count; i++)
+		for (ptrdiff_t l = plan->leaves[i];
+		     l >= 0 && wanted[assembly->planned[i]];
+		     l = plan->layers[l].parent)
+			view->is_shown[l] = true;
+}
+
 void plan_view_make(struct plan_view *view, const struct assembly *assembly,
-		    struct store *store, const struct lock *since)
+		    struct store *store, const struct lock *since,
+		    const bool *wanted)
 {
 	size_t n = assembly->plan.layer_count;
 	struct arena *arena = &view->arena;
@@ -127,6 +132,7 @@ void plan_view_make(struct plan_view *view, const struct assembly *assembly,
 		look_up(view, l, store);
 	view->new_count = assembly_find_new(assembly, since->plan,
 					    since->plan_count, view->is_new);
+	show(view, wanted);
 	sum_up(view);
 	view_machines(view);
 	assembly_propose(assembly, arena, &view->proposals);

@@ -28,7 +28,9 @@ struct plan_view {
 	bool *known;
 	struct digest *chain_ids; /* where known from the base up */
 	bool *has_chain;
-	bool *is_new; /* not in the plan that it is compared with */
+	const bool *wanted; /* per image of the assembly: is shown */
+	bool *is_shown;	    /* per layer: a shown image stands on it */
+	bool *is_new;	    /* not in the plan that it is compared with */
 	size_t new_count;
 	uint64_t unique_bytes, tree_bytes, unshared_bytes;
 	struct machine_view *machines; /* of the manifest, in its order */
@@ -37,9 +39,11 @@ struct plan_view {
 	struct arena arena;
 };
 
-/* since: the lock whose plan changes are counted from. */
+/* since: the lock whose plan changes are counted from. wanted: the images that
+ * are shown, with their layers; sums are always the fleet's. */
 void plan_view_make(struct plan_view *view, const struct assembly *assembly,
-		    struct store *store, const struct lock *since);
+		    struct store *store, const struct lock *since,
+		    const bool *wanted);
 void plan_view_release(struct plan_view *view);
 #define auto_plan_view __attribute__((cleanup(plan_view_release)))
 

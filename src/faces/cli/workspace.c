@@ -9,13 +9,12 @@
 #include "codec/json.h"
 #include "work/check.h"
 
-/* Packages that a track binds to one index. */
-static int open_index(struct workspace *workspace, struct error **err)
+int workspace_open_index(struct workspace *workspace, struct error **err)
 {
 	const struct manifest *manifest = workspace->manifest;
 	ARRAY(struct pyindex_binding) bindings = ARRAY_EMPTY;
 
-	for (size_t t = 0; t < manifest->tracks.n; t++) {
+	for (size_t t = 0; manifest && t < manifest->tracks.n; t++) {
 		const struct manifest_track *track = manifest->tracks.p[t];
 
 		for (size_t i = 0; i < track->indexes.n; i++) {
@@ -85,7 +84,7 @@ int workspace_open(struct workspace *workspace,
 		return -1;
 	if (needs & WORKSPACE_NETWORK) {
 		workspace->fetch = fetch_new(&fetch);
-		if (open_index(workspace, err))
+		if (workspace_open_index(workspace, err))
 			return -1;
 	}
 	if (workspace->lock && workspace->store)

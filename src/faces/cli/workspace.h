@@ -36,6 +36,11 @@ enum workspace_need {
 int workspace_open(struct workspace *workspace,
 		   const struct cli_options *options, unsigned needs,
 		   struct error **err);
+
+/* The configured indexes, with the packages that a track of the manifest (if
+ * there is one) binds to one. WORKSPACE_NETWORK does it. */
+int workspace_open_index(struct workspace *workspace, struct error **err);
+
 void workspace_close(struct workspace *workspace);
 #define auto_workspace __attribute__((cleanup(workspace_close)))
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/pool.h"
@@ -25,6 +26,7 @@ struct verify {
 	struct store *store;
 	ARRAY(struct item) items;
 	atomic_size_t next;
+	struct progress *progress;
 };
 
 static int add_items(struct verify *verify, const char *folder,
@@ -113,9 +115,11 @@ static int verify_some(void *argument, struct error **err)
 	struct verify *verify = argument;
 	size_t i;
 
-	while ((i = atomic_fetch_add(&verify->next, 1)) < verify->items.n)
+	while ((i = atomic_fetch_add(&verify->next, 1)) < verify->items.n) {
 		if (verify_item(verify->store, &verify->items.p[i], err))
 			return -1;
+		progress_add(verify->progress, 1);
+	}
 	return 0;
 }
 
@@ -129,8 +133,11 @@ static int verify_all(struct verify *verify, unsigned jobs, struct error **err)
 
 	for (unsigned i = 0; i < count; i++)
 		pool_add(pool, &task);
+	verify->progress =
+		progress_new("rehashing", verify->items.n, "files and trees");
 	int result = pool_run(pool);
 
+	progress_free(verify->progress);
 	for (unsigned i = 0; result && i < count; i++)
 		if (pool_error(pool, i))
 			err_make(err, err_class(pool_error(pool, i)), "%s",

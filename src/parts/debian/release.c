@@ -335,3 +335,21 @@ bool debian_release_file(const struct debian_release *release, struct str path,
 	}
 	return false;
 }
+
+int debian_probe(const struct debian_source *source, struct str suite,
+		 struct arena *arena, struct str *mirror, struct error **err)
+{
+	struct debian_mirrors mirrors;
+	struct debian_release release;
+
+	if (!fetch_is_offline(source->fetch)) {
+		if (debian_release_fetch(source, suite, arena, &release, err))
+			return -1;
+		*mirror = release.mirror;
+		return 0;
+	}
+	if (debian_mirrors_find(source, suite, arena, &mirrors, err))
+		return -1;
+	*mirror = mirrors.p[0].url;
+	return 0;
+}

@@ -1,6 +1,8 @@
 /* What the files of build share. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "facts/store.h"
 #include "work/build.h"
 #include "work/runtime.h"
@@ -14,10 +16,19 @@ struct build {
 	struct build_result *result;
 	struct runtimes *runtimes;
 	bool *needed;	       /* per layer: wanted and not in the store */
+	atomic_bool stopped;   /* a layer failed, and the build is strict */
 	struct error **errors; /* per layer: why it could not be made */
 	struct debian_tree **systems; /* per part: of an ASSEMBLE_SYSTEM that
 				       * a needed layer holds */
 };
+
+/* -- build.c -- */
+
+/* A build with its result begun: images that are not wanted or cannot be made
+ * are settled, and the layers that the store lacks are marked. Their count. */
+size_t build_begin(struct build *build, const struct build_options *options,
+		   struct build_result *result);
+void build_end(struct build *build);
 
 /* -- downloads.c -- */
 
@@ -43,6 +54,9 @@ void build_check_paths(struct build *build);
 int build_make_layer(struct build *build, size_t layer, struct error **err);
 
 /* -- images.c -- */
+
+/* Compressed bytes of a planned image's layers, which are all known. */
+uint64_t build_layer_bytes(const struct build *build, size_t planned);
 
 /* Writes configs and manifests of all wanted images whose layers are there,
  * and lists them in the index. */

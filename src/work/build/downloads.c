@@ -1,6 +1,7 @@
 /* The wheels of a build, fetched side by side. */
 #include "base/array.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/pool.h"
 #include "parts/fetch.h"
@@ -13,6 +14,7 @@ struct download {
 	struct build *build;
 	const struct lock_package *package;
 	size_t task;
+	struct progress *progress; /* of all */
 };
 
 static int run_download(void *argument, struct error **err)
@@ -36,7 +38,10 @@ static int run_download(void *argument, struct error **err)
 		.label = label,
 	};
 
-	return fetch_download(build->fetch, build->store, &file, err);
+	int result = fetch_download(build->fetch, build->store, &file, err);
+
+	progress_add(download->progress, 1);
+	return result;
 }
 
 /* Gives a layer the error of a download; the first one stays. */
@@ -65,6 +70,8 @@ void build_download(struct build *build)
 	struct pool *pool = pool_new(PARALLEL_DOWNLOADS, 0);
 	struct download *downloads =
 		mem_zalloc(assembly->part_count, sizeof *downloads);
+	struct progress *progress = progress_new("downloads", 0, "files");
+	uint64_t count = 0;
 
 	for (size_t l = 0; l < assembly->plan.layer_count; l++) {
 		const struct plan_layer *layer = &assembly->plan.layers[l];
@@ -78,7 +85,8 @@ void build_download(struct build *build)
 
 			if (download->build || !is_missing_wheel(build, part))
 				continue;
-			*download = (struct download){build, part->package, 0};
+			*download = (struct download){build, part->package, 0,
+						      progress};
 			struct pool_task task = {
 				.run = run_download,
 				.argument = download,
@@ -86,9 +94,11 @@ void build_download(struct build *build)
 			};
 
 			download->task = pool_add(pool, &task);
+			progress_set_total(progress, ++count);
 		}
 	}
 	pool_run(pool);
+	progress_free(progress);
 	for (size_t l = 0; l < assembly->plan.layer_count; l++) {
 		const struct plan_layer *layer = &assembly->plan.layers[l];
 

@@ -110,6 +110,17 @@ static void add_progress(void *context, uint64_t bytes)
 	progress_add(context, bytes);
 }
 
+static uint64_t wheel_bytes(const struct wheel *wheel)
+{
+	uint64_t bytes = 0;
+	size_t count;
+	const struct wheel_file *files = wheel_files(wheel, &count);
+
+	for (size_t i = 0; i < count; i++)
+		bytes += files[i].size_bytes;
+	return bytes;
+}
+
 static int add_wheel(struct build *build, const struct assemble_part *part,
 		     struct layer *layer, struct wheel_paths *paths,
 		     struct compiler *compiler, struct error **err)
@@ -129,7 +140,8 @@ static int add_wheel(struct build *build, const struct assemble_part *part,
 
 	if (wheel_open(&options, &wheel, err))
 		return -1;
-	struct progress *progress = progress_new(part->title.p, 0, "B");
+	struct progress *progress =
+		progress_new(part->title.p, wheel_bytes(wheel), "B");
 	struct wheel_add_options add = {
 		.paths = paths,
 		.compile = part->bytecode == MANIFEST_BYTECODE_NONE ? NULL

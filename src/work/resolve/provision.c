@@ -171,17 +171,24 @@ static int provision(struct resolve_run *run, const struct uv_wheel *wheel,
 	return unpack(run->options->store, wheel, err);
 }
 
+char *resolve_host_uv(void)
+{
+	char *found = proc_find("uv");
+
+	if (found && is_new_enough(found))
+		return found;
+	free(found);
+	return NULL;
+}
+
 int resolve_find_uv(struct resolve_run *run, char **path, struct error **err)
 {
 	struct store *store = run->options->store;
-	char *found = proc_find("uv");
 	struct uv_wheel wheel;
 
-	if (found && is_new_enough(found)) {
-		*path = found;
+	*path = resolve_host_uv();
+	if (*path)
 		return 0;
-	}
-	free(found);
 	if (find_wheel(&wheel, err))
 		return -1;
 	auto_free char *tree = store_tree_path(store, &wheel.sha256);

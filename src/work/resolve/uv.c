@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "codec/toml.h"
 #include "facts/store.h"
@@ -437,7 +438,10 @@ static int run_uv(struct resolve_run *run,
 			.timeout_ms = TIMEOUT_MS,
 		};
 
+		struct progress *progress = progress_new("resolving", 0, "");
+
 		status = proc_run(&options, result, err);
+		progress_free(progress);
 	}
 	array_release(&arguments);
 	array_release(&environment);

@@ -1,0 +1,92 @@
+/* Which images of a fleet the store has as the fleet is now. */
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "work/build/build_private.h"
+
+/* The part before the tag. */
+static struct str repository(struct str reference)
+{
+	ptrdiff_t colon = str_rfind(reference, ':');
+
+	return str_slice(reference, 0, colon < 0 ? reference.n : (size_t)colon);
+}
+
+/* The reference under which the store lists a manifest: the one that a build
+ * would give it now, else the last one of the same repository, since a tag may
+ * hold the day of its build. Empty where there is none. */
+static struct str listed_reference(const struct store_image_list *list,
+				   const struct digest *manifest,
+				   struct str wanted)
+{
+	struct str found = STR_EMPTY;
+
+	array_each (const struct store_image, image, list) {
+		if (!digest_eq(&image->digest, manifest) ||
+		    !str_eq(repository(image->reference), repository(wanted)))
+			continue;
+		found = image->reference;
+		if (str_eq(found, wanted))
+			break;
+	}
+	return found;
+}
+
+static bool has_all_layers(const struct build *build, size_t planned)
+{
+	const struct plan *plan = &build->assembly->plan;
+	ptrdiff_t l = plan->leaves[planned];
+
+	while (l >= 0 && build->result->known[l])
+		l = plan->layers[l].parent;
+	return l < 0;
+}
+
+static void find_image(struct build *build, size_t planned,
+		       const struct store_image_list *list)
+{
+	const struct assembly *assembly = build->assembly;
+	struct build_result *result = build->result;
+	struct build_image *out = &result->images[assembly->planned[planned]];
+	auto_buf struct buf config = BUF_EMPTY, manifest = BUF_EMPTY;
+	auto_free char *wanted =
+		build_reference(build, out->image->instance, out->image->base);
+	struct str reference = STR_EMPTY;
+
+	if (has_all_layers(build, planned)) {
+		build_documents(assembly, result->layers, planned, &config,
+				&manifest);
+		out->config = digest_of(buf_str(&config));
+		out->manifest = digest_of(buf_str(&manifest));
+		reference = listed_reference(list, &out->manifest,
+					     str_from(wanted));
+	}
+	if (reference.n == 0) {
+		out->state = BUILD_FAILED;
+		err_make(&out->error, ERR_FLEET,
+			 "the store has no image of it as the fleet is now");
+		err_hint(&out->error, "run 'slipway build' first");
+		return;
+	}
+	out->state = BUILD_CACHED;
+	out->bytes = build_layer_bytes(build, planned);
+	out->reference = str_dup(reference);
+}
+
+int build_find(const struct assembly *assembly, struct store *store,
+	       const struct build_options *options, struct build_result *result,
+	       struct error **err)
+{
+	auto_store_image_list struct store_image_list list =
+		STORE_IMAGE_LIST_EMPTY;
+	struct build build = {.assembly = assembly, .store = store};
+
+	build_begin(&build, options, result);
+	int status = store_images(store, &list, err);
+
+	for (size_t i = 0; status == 0 && i < assembly->planned_count; i++)
+		if (result->images[assembly->planned[i]].state == BUILD_BUILT)
+			find_image(&build, i, &list);
+	build_end(&build);
+	return status;
+}
