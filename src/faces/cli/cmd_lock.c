@@ -30,9 +30,9 @@ static const struct cli_option lock_options[] = {
 	{"export", 0, CLI_TEXT, "FORMAT",
 	 "of the lock as it is: pylock (PEP 751, with urls)", AT(export)},
 	{"output", 'o', CLI_TEXT, "FILE",
-	 "where --export writes; a folder for several services", AT(output)},
+	 "where --export writes; a folder for several", AT(output)},
 	{"replan", 0, CLI_FLAG, NULL,
-	 "move layers, where that saves more than 5 % of the disk", AT(replan)},
+	 "let layers move, where that saves 5 % of disk", AT(replan)},
 	CLI_OPTIONS_END,
 };
 
