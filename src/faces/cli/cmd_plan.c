@@ -10,10 +10,9 @@
 
 static const struct cli_option plan_options[] = {
 	{"against", 0, CLI_TEXT, "FILE",
-	 "compare with what `docker images --format json` printed",
-	 AT(against)},
-	{"since", 0, CLI_TEXT, "FILE",
-	 "count changes from this lock, not from fleet.lock.json", AT(since)},
+	 "compare with the output of docker images", AT(against)},
+	{"since", 0, CLI_TEXT, "FILE", "count changes from this lock",
+	 AT(since)},
 	CLI_OPTIONS_END,
 };
 
@@ -60,8 +59,8 @@ const struct cli_verb verb_plan = {
 	.about = "Shows how the images of the fleet share layers, how much "
 		 "that saves, what each\nmachine pulls, and what belongs into "
 		 "a family. Sizes with ~ are estimates from\nthe lock, until a "
-		 "build has measured them. With a SERVICE only its layers and "
-		 "images are shown;\nthe sums are always those of the fleet.\n"
+		 "build has measured them. With a SERVICE only its layers\nand "
+		 "images are shown; the sums are always those of the fleet.\n"
 		 "\n"
 		 "  slipway plan\n"
 		 "  slipway plan machine:pc2\n"

@@ -410,9 +410,9 @@ const struct cli_verb verb_why = {
 	.summary = "why a service has a package",
 	.synopsis = "SERVICE PACKAGE",
 	.about = "Shows every import and requirement of a service that leads "
-		 "to a package, each with\nits shortest way through "
-		 "Requires-Dist, the shortest first. Of a service on several\n"
-		 "machines the first is looked at.\n\n"
+		 "to a package, each\nwith its shortest way through "
+		 "Requires-Dist, the shortest first. Of a service\n"
+		 "on several machines the first is looked at.\n\n"
 		 "  slipway why ChitchatAgent pyzmq\n"
 		 "  slipway why StreamingTTSAgent nvidia-cudnn-cu12",
 	.takes_words = true,
