@@ -41,10 +41,11 @@ static void add(struct scan *scan, struct pyscan_import import, const char *at)
 	array_push(&scan->imports, import);
 }
 
-static void bind(struct scan *scan, struct str name)
+/* At the statement, whose line the import has too. */
+static void bind(struct scan *scan, struct str name, const char *at)
 {
 	if (scan->top->scope == SCOPE_MODULE)
-		name_bind(scan, name, name.p);
+		name_bind(scan, name, at);
 }
 
 /* `as NAME` at token i, else the name that is bound without. */
@@ -74,7 +75,7 @@ void import_read(struct scan *scan, struct str text)
 		bool renamed = token_is(scan, i, end, "as");
 		struct str name = bound_name(scan, &i, end, token.text);
 
-		bind(scan, name);
+		bind(scan, name, text.p);
 		if (renamed && str_eq(module, STR("sys")))
 			alias_add(scan, ALIAS_SYS, name);
 		if (renamed && str_eq(module, STR("importlib")))
@@ -106,7 +107,7 @@ static bool name_read(struct scan *scan, size_t *i, size_t end,
 	add(scan, *import, at);
 	struct str name = bound_name(scan, i, end, token.text);
 
-	bind(scan, name);
+	bind(scan, name, at);
 	if (import->dots)
 		return true;
 	if (str_eq(import->module, STR("sys")) &&
