@@ -12,7 +12,11 @@
  * What is not followed exactly: a folder that a reached file adds to sys.path
  * counts for the whole walk, also for imports that ran before; of several that
  * are put in front, the last that the walk met is first. Whether an `if` is
- * taken is not known: its imports count, its names are bound.
+ * taken is not known: its imports count, its names are bound. A handler's
+ * import stays guarded where the import before it fails for sure, and so does
+ * one whose file raises what `except ImportError` lets through (SyntaxError).
+ * Cycles through a module that failed under a guard are not always judged
+ * right: of 5,000 random trees about 17 differ, for this reason or others.
  */
 #pragma once
 

@@ -14,6 +14,7 @@ static void begin_script(struct walk *walk)
 		return;
 	}
 	walk->main = walk_file_node(walk, STR("__main__"), file);
+	map_set(&walk->nodes, STR("__main__"), walk->main);
 }
 
 /* runpy: the packages are imported, the module runs as __main__; of a package
@@ -25,12 +26,9 @@ static void begin_module(struct walk *walk)
 	enum node_kind kind = node->kind;
 
 	if ((kind == NODE_FILE && node->is_package) || kind == NODE_FOLDERS) {
-		struct node *inner = walk_resolve(
-			walk, arena_printf(&walk->scratch, STR_FMT ".__main__",
-					   STR_ARG(entry)));
-
-		if (inner->kind == NODE_FILE || kind == NODE_FILE)
-			node = inner;
+		node = walk_resolve(walk, arena_printf(&walk->scratch,
+						       STR_FMT ".__main__",
+						       STR_ARG(entry)));
 		kind = node->kind;
 	}
 	if (kind == NODE_FILE) {
@@ -38,6 +36,7 @@ static void begin_module(struct walk *walk)
 
 		walk_reach_chain(walk, parent, PYSCAN_HARD, NULL, 0);
 		walk->main = walk_file_node(walk, STR("__main__"), node->file);
+		map_set(&walk->nodes, STR("__main__"), walk->main);
 		walk->main->parent = parent;
 		walk->main->package = parent ? parent->name : STR_EMPTY;
 		return;
@@ -45,7 +44,7 @@ static void begin_module(struct walk *walk)
 	walk_reach_chain(walk, node->parent, PYSCAN_HARD, NULL, 0);
 	walk->entry_problem =
 		kind == NODE_NOTHING ? GRAPH_NO_MODULE : GRAPH_FINE;
-	walk->start_edge = (struct edge){.module = entry,
+	walk->start_edge = (struct edge){.module = node->name,
 					 .target = node,
 					 .problem = walk->entry_problem};
 }

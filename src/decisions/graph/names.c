@@ -19,11 +19,22 @@ static const struct pyscan_name *find_name(const struct pyscan *scan,
 		       sizeof *scan->names, name_compare);
 }
 
-/* "__file__", "__path__", "__dict__": every module has them. */
-static bool is_dunder(struct str name)
+/* What every module has, unasked. */
+static bool is_given(struct str name)
 {
-	return name.n > 4 && str_starts(name, STR("__")) &&
-	       str_ends(name, STR("__"));
+	static const struct str given[] = {
+		STR_INIT("__annotations__"), STR_INIT("__builtins__"),
+		STR_INIT("__cached__"),	     STR_INIT("__class__"),
+		STR_INIT("__dict__"),	     STR_INIT("__doc__"),
+		STR_INIT("__file__"),	     STR_INIT("__loader__"),
+		STR_INIT("__name__"),	     STR_INIT("__package__"),
+		STR_INIT("__path__"),	     STR_INIT("__spec__"),
+	};
+
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+		if (str_eq(given[i], name))
+			return true;
+	return false;
 }
 
 /* True where a first-party module that the import needs is not there. */
@@ -46,7 +57,8 @@ static enum binding binding_of(struct walk *walk, const struct node *node,
 
 		if (import->line != name->line || import->by_call)
 			continue;
-		if (import->level == PYSCAN_TYPING || import->never)
+		if (import->level == PYSCAN_TYPING || import->never ||
+		    (import->only_main && !node->is_main))
 			return BINDING_UNKNOWN;
 		if (import->level == PYSCAN_GUARDED)
 			return is_broken(walk, node, import) ? BINDING_UNKNOWN
@@ -120,7 +132,7 @@ static enum binding binds(struct walk *walk, struct node *node, struct str name,
 enum binding walk_binds(struct walk *walk, struct node *node, struct str name,
 			uint32_t before)
 {
-	if (is_dunder(name))
+	if (is_given(name))
 		return BINDING_SURE;
 	if (node->kind != NODE_FILE)
 		return BINDING_NONE;
