@@ -1,12 +1,13 @@
 #!/bin/sh
 # Install what is missing: Debian packages, and with them a Python for tests.
-# `setup build` leaves out what only demo and tests need, `setup demo` the tests.
+# `setup build` leaves out what only demo and tests need, `setup demo` the tests;
+# `setup bench` adds the peers that `bench` measures.
 set -eu
 
 case ${1-} in
-'' | build | demo) ;;
+'' | build | demo | bench) ;;
 *)
-	echo "usage: ./dev setup [build|demo]" >&2
+	echo "usage: ./dev setup [build|demo|bench]" >&2
 	exit 2
 	;;
 esac
@@ -25,6 +26,11 @@ wanted_packages() {
 	case ${1-} in
 	build) ;;
 	demo) packages demo ;;
+	bench)
+		packages demo
+		packages tests
+		packages bench
+		;;
 	*)
 		packages demo
 		packages tests
