@@ -62,8 +62,8 @@ CMD ["python", "{entry}"]
 
 PIP = ("pip install --no-cache-dir --no-deps --require-hashes --index-url "
        "{index} -r /tmp/requirements.txt")
-UV = ("--mount=type=cache,target=/root/.cache/uv "
-      "uv pip install --link-mode=copy --no-deps --require-hashes "
+UV = ("--mount=type=cache,target=/opt/uv-cache "
+      "uv pip install --cache-dir /opt/uv-cache --link-mode=copy --no-deps --require-hashes "
       "--default-index {index} -r /tmp/requirements.txt")
 
 BUILDKITD = """
