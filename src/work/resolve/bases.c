@@ -167,6 +167,21 @@ static int resolve_debian(struct work *work, struct error **err)
 	return resolve_systems_solve(&systems, archive, err);
 }
 
+static int resolve_image(struct work *work, struct error **err)
+{
+	const struct lock_base *old = previous_base(work);
+	struct error *found = NULL;
+
+	if (old) {
+		*work->made = *old;
+		return 0;
+	}
+	if (resolve_image_base(work->run, work->base, work->made, &found) == 0)
+		return 0;
+	work->made->python = STR_EMPTY;
+	return note_or_pass(work, found, err);
+}
+
 static int resolve_one(struct work *work, struct error **err)
 {
 	struct arena *arena = work->run->arena;
@@ -177,11 +192,9 @@ static int resolve_one(struct work *work, struct error **err)
 		.inputs =
 			resolve_base_inputs(work->base, work->platform, arena),
 	};
-	if (work->base->kind == MANIFEST_BASE_DEBIAN)
-		return resolve_debian(work, err);
-	note_all(work, "this version of slipway locks Debian bases only",
-		 "write it as {debian: SUITE, python: VERSION}");
-	return 0;
+	return work->base->kind == MANIFEST_BASE_DEBIAN
+		       ? resolve_debian(work, err)
+		       : resolve_image(work, err);
 }
 
 /* The instance is the first healthy one on its base and platform. */
