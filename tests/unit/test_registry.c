@@ -23,8 +23,8 @@ static void references_are_read_as_docker_reads_them(void **state)
 		 "3.10"},
 		{"index.docker.io/python", "docker.io", "library/python",
 		 "latest"},
-		{"ghcr.io/a/b__c/d-e.f:V1_2", "ghcr.io", "a/b__c/d-e.f",
-		 "V1_2"},
+		{"reg.example.org/a/b__c/d-e.f:V1_2", "reg.example.org",
+		 "a/b__c/d-e.f", "V1_2"},
 		{"localhost/x", "localhost", "x", "latest"},
 		{"localhost:5000/x:y", "localhost:5000", "x", "y"},
 		{"127.0.0.1:5000/a/b", "127.0.0.1:5000", "a/b", "latest"},
@@ -93,7 +93,7 @@ static void what_names_no_image_is_refused(void **state)
 		"host:/a",
 		"[::1/a",
 		"ho_st.x/a",
-		"https://ghcr.io/a",
+		"https://reg.example.org/a",
 		"a-.b/c",
 		".a/c",
 		"a..b/c",
@@ -101,8 +101,8 @@ static void what_names_no_image_is_refused(void **state)
 		"[::1]5/a",
 		"a:0/b",
 		"a\nb",
-		"ghcr.io/../../v",
-		"ghcr.io:80x/a",
+		"reg.example.org/../../v",
+		"reg.example.org:80x/a",
 	};
 
 	(void)state;
@@ -214,15 +214,15 @@ static void logins_are_those_of_docker(void **state)
 	auto_arena struct arena arena = ARENA_EMPTY;
 	/* "me:s:ecret", "hub:x" */
 	auto_free char *config = write_config(
-		state,
-		"{\"auths\":{\"ghcr.io\":{\"auth\":\"bWU6czplY3JldA==\"},"
-		"\"https://index.docker.io/v1/\":{\"auth\":"
-		"\"aHViOng=\"},\"https://old.example.org/v2/\":"
-		"{\"username\":\"u\",\"password\":\"p\"},"
-		"\"id.example.org\":{\"identitytoken\":\"tok\"},"
-		"\"bad.example.org\":{\"auth\":\"=\"}}}");
+		state, "{\"auths\":{\"reg.example.org\":{\"auth\":"
+		       "\"bWU6czplY3JldA==\"},"
+		       "\"https://index.docker.io/v1/\":{\"auth\":"
+		       "\"aHViOng=\"},\"https://old.example.org/v2/\":"
+		       "{\"username\":\"u\",\"password\":\"p\"},"
+		       "\"id.example.org\":{\"identitytoken\":\"tok\"},"
+		       "\"bad.example.org\":{\"auth\":\"=\"}}}");
 
-	struct registry_login login = find(config, "ghcr.io", &arena);
+	struct registry_login login = find(config, "reg.example.org", &arena);
 
 	assert_str(login.user, "me");
 	assert_str(login.password, "s:ecret");
@@ -234,8 +234,9 @@ static void logins_are_those_of_docker(void **state)
 	assert_str(login.identity_token, "tok");
 	assert_int_equal(find(config, "bad.example.org", &arena).user.n, 0);
 	assert_int_equal(find(config, "io", &arena).user.n, 0);
-	assert_int_equal(find(config, "ghcr.io:443", &arena).user.n, 0);
-	assert_int_equal(find("/nowhere/c.json", "ghcr.io", &arena).user.n, 0);
+	assert_int_equal(find(config, "reg.example.org:443", &arena).user.n, 0);
+	assert_int_equal(
+		find("/nowhere/c.json", "reg.example.org", &arena).user.n, 0);
 }
 
 static void helpers_are_asked(void **state)

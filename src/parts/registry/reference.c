@@ -87,7 +87,8 @@ static bool eat_address(struct str *host)
 	if (!str_starts(*host, STR("[")) || end < 3)
 		return false;
 	for (ptrdiff_t i = 1; i < end; i++)
-		if (!strchr("0123456789abcdefABCDEF:", host->p[i]))
+		if (!host->p[i] ||
+		    !strchr("0123456789abcdefABCDEF:", host->p[i]))
 			return false;
 	*host = str_slice(*host, (size_t)end + 1, host->n);
 	return true;
