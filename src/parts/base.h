@@ -26,6 +26,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "facts/lockfile.h"
+#include "parts/pyc.h"
 
 struct base_tree;
 struct error;
@@ -80,10 +81,12 @@ int base_tree_describe(const struct base_tree *tree, struct str python,
 		       struct error **err);
 
 /* The layer on top of the image's own: /opt/venv, the user app (10001) in its
- * /etc/passwd and /etc/group, /home/app. */
+ * /etc/passwd and /etc/group, /home/app, and bytecode of the standard library
+ * where the image has none. pyc NULL: without bytecode. */
 int base_tree_add_to_layer(const struct base_tree *tree,
 			   const struct lock_base *base, struct layer *layer,
+			   pyc_function *pyc, void *context,
 			   struct error **err);
 
-/* The key of that layer, less its compression. */
+/* The key of that layer, less its compression and the bytecode's version. */
 struct digest base_layer_key(const struct lock_base *base);

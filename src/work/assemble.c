@@ -192,9 +192,14 @@ static size_t add_image_base(struct assembler *assembler,
 		numbers[i] = part_number(assembler, str_from(id.p), &part,
 					 &plan_part);
 	}
+	struct digest own = base_layer_key(base);
+
+	buf_clear(&chain);
+	key_add(&chain, str_from(digest_text(&own).p));
+	key_add(&chain, python_id(assembler, base));
 	part = (struct assemble_part){
 		.kind = ASSEMBLE_VENV,
-		.key = base_layer_key(base),
+		.key = digest_of(buf_str(&chain)),
 		.title = arena_printf(arena, "venv of " STR_FMT,
 				      STR_ARG(base->name)),
 		.base = base,

@@ -171,12 +171,14 @@ def test_it_runs_in_docker(made, skopeo, docker):
                           pwd.getpwnam('root').pw_uid, os.environ['HOME'],
                           os.access(os.environ['HOME'], os.W_OK),
                           os.path.exists('/usr/share/doc'),
+                          [os.path.exists(m.__cached__)
+                           for m in (os, json, ssl, sqlite3)],
                           os.path.exists('/usr/share/zoneinfo'),
                           open('/etc/base-of-the-tests').read()]))""").stdout
     assert json.loads(answer) == [
         made.base["python"], "/opt/venv", "/usr/local", "/opt/venv", 10001,
         ["app", "x", 10001, 10001, "app", "/home/app", "/bin/sh"], 0,
-        "/home/app", True, False, True, "made by the tests\n"]
+        "/home/app", True, False, [True] * 4, True, "made by the tests\n"]
 
 
 def test_a_password_is_that_of_docker(slipway, skopeo, registries, tmp_path,

@@ -200,12 +200,13 @@ static void the_layer_on_top_has_venv_and_user(void **state)
 
 	assert_done(base_tree_open(&source, &base, &tree, &err), err);
 	layer = layer_new(&options);
-	assert_done(base_tree_add_to_layer(tree, &base, layer, &err), err);
+	assert_done(
+		base_tree_add_to_layer(tree, &base, layer, NULL, NULL, &err),
+		err);
 	assert_done(layer_finish(layer, &result, &err), err);
 	assert_int_equal(fs_read(path, 1 << 20, &bytes, NULL), 0);
 	static const char *const parts[] = {
-		"root:x:0:0::/:/bin/sh\n"
-		"app:x:10001:10001:app:/home/app:/bin/sh\n",
+		"/bin/sh\napp:x:10001:10001:app:/home/app:/bin/sh\n",
 		"app:x:7:\napp10001:x:10001:\n",
 		"home = /usr/bin\n",
 		"version = 3.10.13\n",

@@ -61,6 +61,17 @@ int base_take_config(struct str config, struct str platform,
 int base_unpack(struct store *store, const struct lock_base *base,
 		const char *root, uint64_t *bytes, struct error **err);
 
+/* -- skeleton.c, library.c: the layer on top -- */
+
+/* Adds a folder with the mode that the tree has for it. */
+int base_add_folder(const struct base_tree *tree, const char *path,
+		    struct layer *layer, struct error **err);
+
+/* Adds the bytecode of the standard library that the image lacks. */
+int base_add_library(const struct base_tree *tree, const struct lock_base *base,
+		     struct layer *layer, pyc_function *pyc, void *context,
+		     struct error **err);
+
 struct base_tree {
 	char *root;
 	uint64_t layer_bytes[OCI_MAX_LAYERS];

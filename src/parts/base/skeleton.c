@@ -12,9 +12,8 @@
 
 enum { MAX_USERS = 4 << 20, APP_ID = 10001 };
 
-/* A folder with the mode that it has below. */
-static int add_folder(const struct base_tree *tree, const char *path,
-		      struct layer *layer, struct error **err)
+int base_add_folder(const struct base_tree *tree, const char *path,
+		    struct layer *layer, struct error **err)
 {
 	auto_free char *full = path_join(tree->root, path);
 	struct stat info;
@@ -132,7 +131,7 @@ static int add_venv(const struct lock_base *base, struct layer *layer,
 
 int base_tree_add_to_layer(const struct base_tree *tree,
 			   const struct lock_base *base, struct layer *layer,
-			   struct error **err)
+			   pyc_function *pyc, void *context, struct error **err)
 {
 	struct tar_entry home = {
 		.path = STR("home/app"),
@@ -142,15 +141,17 @@ int base_tree_add_to_layer(const struct base_tree *tree,
 		.gid = APP_ID,
 	};
 
-	return add_folder(tree, "etc", layer, err) ||
+	return base_add_folder(tree, "etc", layer, err) ||
 			       add_user(tree, "etc/group", "", layer, err) ||
 			       add_user(tree, "etc/passwd",
 					"10001:app:/home/app:/bin/sh", layer,
 					err) ||
-			       add_folder(tree, "home", layer, err) ||
+			       base_add_folder(tree, "home", layer, err) ||
 			       layer_add(layer, &home, STR_EMPTY, err) ||
-			       add_folder(tree, "opt", layer, err) ||
-			       add_venv(base, layer, err)
+			       base_add_folder(tree, "opt", layer, err) ||
+			       add_venv(base, layer, err) ||
+			       (pyc && base_add_library(tree, base, layer, pyc,
+							context, err))
 		       ? -1
 		       : 0;
 }

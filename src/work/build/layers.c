@@ -233,7 +233,8 @@ static int add_part(struct build *build, size_t number, struct layer *layer,
 		return 0;
 	case ASSEMBLE_VENV:
 		return base_tree_add_to_layer(runtime_image_tree(runtime),
-					      part->base, layer, err);
+					      part->base, layer, compile,
+					      &compiler, err);
 	case ASSEMBLE_INIT:
 		return add_init(part, layer, err);
 	case ASSEMBLE_WHEEL:
