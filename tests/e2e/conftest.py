@@ -160,6 +160,17 @@ class Docker:
         self.containers.append(container)
         return container
 
+    def wait_healthy(self, container):
+        """What docker knows of the container, once it is healthy."""
+        deadline = time.monotonic() + 20
+        state = None
+        while state != "healthy" and time.monotonic() < deadline:
+            time.sleep(0.3)
+            [known] = json.loads(self("inspect", container).stdout)
+            state = known["State"]["Health"]["Status"]
+        assert state == "healthy"
+        return known
+
     def remove_after(self, *images):
         self.images.extend(images)
 

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import tarfile
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -156,13 +155,7 @@ def test_it_runs_in_docker(made, skopeo, docker):
     container = docker.start("-p", f"127.0.0.1:{port}:5555",
                              "--health-interval", "1s", name)
     assert ask(port, {"action": "ping"}) == {"status": "ok", "answer": "pong"}
-    deadline = time.monotonic() + 20
-    status = None
-    while status != "healthy" and time.monotonic() < deadline:
-        time.sleep(0.3)
-        [state] = json.loads(docker("inspect", container).stdout)
-        status = state["State"]["Health"]["Status"]
-    assert status == "healthy"
+    docker.wait_healthy(container)
     answer = docker("exec", container, "python", "-c", """if True:
         import json, os, pwd, ssl, sqlite3, sys, zmq
         print(json.dumps([sys.version.split()[0], sys.prefix,

@@ -86,7 +86,7 @@ static void what_names_no_image_is_refused(void **state)
 		"a:-x",
 		"a:x/y z",
 		"a@sha256:12",
-		"a@sha512:" HEX,
+		"a@sha512:00",
 		"a b",
 		"../etc",
 		"host:99999/a",

@@ -23,7 +23,8 @@ static char *config_path(const char *given)
 			     : NULL;
 }
 
-/* "reg.example.org" of "https://reg.example.org/v1/": keys are written in many ways. */
+/* "reg.example.org" of "https://reg.example.org/v1/": keys are written in many
+ * ways. */
 static struct str host_of_key(struct str key)
 {
 	ptrdiff_t scheme = str_find_str(key, STR("://"));
