@@ -185,8 +185,10 @@ static size_t add_image_base(struct assembler *assembler,
 		key_add(&chain, str_from(digest_text(&layer->diff_id).p));
 		part.key = digest_of(buf_str(&chain));
 		part.image_layer = layer;
-		part.title = arena_printf(arena, "layer %zu of " STR_FMT, i + 1,
-					  STR_ARG(base->image));
+		part.title = arena_printf(
+			arena, "layer %zu of " STR_FMT, i + 1,
+			STR_ARG(base->kind == LOCK_BASE_REGISTRY ? base->image
+								 : base->name));
 		struct digest_text id = digest_text(&part.key);
 
 		numbers[i] = part_number(assembler, str_from(id.p), &part,
