@@ -265,7 +265,7 @@ static void what_is_wrong_has_its_place(void **state)
 	check_refusal("\"key\": \"sha256:0", "\"key\": \"sha256:X",
 		      "L: layers[0].key: a SHA-256 digest is expected");
 	check_refusal("\"owners\": {", "\"owners\": [",
-		      "L:109:18: not JSON: ']' expected near ':'");
+		      "L:122:18: not JSON: ']' expected near ':'");
 }
 
 static void a_missing_lock_says_what_to_run(void **state)
