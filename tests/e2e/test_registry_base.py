@@ -145,6 +145,48 @@ def test_the_image_stands_on_the_layers_of_its_base(made, python_image):
     made.fleet.ok("verify")
 
 
+FAMILY = """\
+fleet: family
+machines: {desk: {platform: linux/amd64}}
+bases: {py: {registry: "%s"}}
+families: {core: {base: py}}
+defaults: {machines: desk, family: core, health: none}
+services:
+  Ear: {run: main.py}
+"""
+
+
+def test_a_family_and_the_plan_stand_on_the_base(made, registry, tmp_path):
+    fleet = Fleet(made.fleet.program, tmp_path / "fleet", made.fleet.store)
+    fleet.path.mkdir()
+    text = FAMILY % f"{registry.host}/{made.base['image']}"
+    fleet.write({"fleet.yaml": text, "main.py": "import json\n"})
+    fleet.ok("lock")
+    digests = [layer["digest"] for layer in made.base["layers"]]
+    n = len(digests)
+    [family] = fleet.json("build")["families"]
+    built = manifest_of(fleet, family)
+    # The base, /opt/venv, and slipway-init.
+    assert len(built["layers"]) == n + 2
+    assert [layer["digest"] for layer in built["layers"][:n]] == digests
+    assert built["annotations"]["org.opencontainers.image.base.digest"] == (
+        made.base["digest"])
+    assert "GPG_KEY=A035" in config_of(fleet, family)["config"]["Env"]
+
+    lock = fleet.path / "fleet.lock.json"
+    plan = json.loads(lock.read_text())["plan"]
+    assert len(plan) == n + 2
+    assert [node.get("parent", "") for node in plan] == [
+        "", *(node["id"] for node in plan[:-1])]
+    assert all(len(node["parts"]) == 1 for node in plan)
+    fleet.write({"fleet.yaml": text + "  Mouth: {run: main.py}\n"})
+    fleet.ok("lock")
+    assert [node["id"] for node in json.loads(lock.read_text())["plan"]] == [
+        node["id"] for node in plan]
+    [family] = fleet.json("build")["families"]
+    assert family["state"] == "cached"
+
+
 def test_it_runs_in_docker(made, skopeo, docker):
     port = free_port()
     name = f"slipway-test-py310:{port}"
