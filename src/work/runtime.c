@@ -52,6 +52,17 @@ struct base_source runtime_base_source(const struct manifest_base *base,
 	};
 }
 
+struct debian_source runtime_debian_source(const struct manifest_base *base,
+					   struct store *store,
+					   struct fetch *fetch)
+{
+	return (struct debian_source){
+		.fetch = fetch,
+		.store = store,
+		.mirror = base && base->mirror.s.n ? base->mirror.s.p : NULL,
+	};
+}
+
 static struct str make_python_id(const struct lock_base *base,
 				 struct arena *arena)
 {
@@ -123,11 +134,11 @@ struct runtime *runtimes_get(struct runtimes *runtimes,
 
 struct debian_source runtime_source(const struct runtime *runtime)
 {
-	return (struct debian_source){
-		.fetch = runtime->options->fetch,
-		.store = runtime->options->store,
-		.mirror = runtime->options->mirror,
-	};
+	const struct runtime_options *options = runtime->options;
+
+	return runtime_debian_source(
+		manifest_base(options->manifest, runtime->base->name),
+		options->store, options->fetch);
 }
 
 /* The source of an image base, by its name in the manifest. */

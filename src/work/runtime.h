@@ -24,10 +24,9 @@ struct runtime_options {
 	const struct lock *lock; /* must outlive the runtimes */
 	struct store *store;
 	struct fetch *fetch;
-	unsigned jobs;	    /* compilers at once; 0: one per core */
-	const char *mirror; /* of Debian packages; NULL: the host's */
-	/* Where image bases come from, which no lock says; and the folder that
-	 * paths in it are relative to. Both must outlive the runtimes. */
+	unsigned jobs; /* compilers at once; 0: one per core */
+	/* Where bases come from, which no lock says; and the folder that paths
+	 * in it are relative to. Both must outlive the runtimes. */
 	const struct manifest *manifest;
 	const char *folder;
 };
@@ -37,6 +36,12 @@ struct base_source runtime_base_source(const struct manifest_base *base,
 				       const char *folder, struct store *store,
 				       struct registry *registry,
 				       struct arena *arena);
+
+/* Where the packages of a Debian base come from; base NULL: what the host's apt
+ * names. */
+struct debian_source runtime_debian_source(const struct manifest_base *base,
+					   struct store *store,
+					   struct fetch *fetch);
 
 /* Opens nothing yet. */
 struct runtimes *runtimes_new(const struct runtime_options *options);

@@ -8,6 +8,7 @@
 #include "parts/debian.h"
 #include "parts/fetch.h"
 #include "work/resolve/run.h"
+#include "work/runtime.h"
 
 static bool is_on(const struct manifest_instance *instance,
 		  const struct manifest_base *base, struct str platform)
@@ -97,12 +98,8 @@ static int open_archive(const struct work *work,
 			struct debian_archive **archive, struct error **err)
 {
 	const struct resolve_options *options = work->run->options;
-	struct debian_source source = {
-		.fetch = options->fetch,
-		.store = options->store,
-		.mirror =
-			work->base->mirror.s.n ? work->base->mirror.s.p : NULL,
-	};
+	struct debian_source source = runtime_debian_source(
+		work->base, options->store, options->fetch);
 
 	log_verbose("resolving base '" STR_FMT "' for " STR_FMT,
 		    STR_ARG(work->made->name), STR_ARG(work->made->platform));
