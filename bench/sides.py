@@ -63,8 +63,8 @@ CMD ["python", "{entry}"]
 PIP = ("pip install --no-cache-dir --no-deps --require-hashes --index-url "
        "{index} -r /tmp/requirements.txt")
 UV = ("--mount=type=cache,target=/opt/uv-cache "
-      "uv pip install --cache-dir /opt/uv-cache --link-mode=copy --no-deps --require-hashes "
-      "--default-index {index} -r /tmp/requirements.txt")
+      "uv pip install --cache-dir /opt/uv-cache --link-mode=copy --no-deps "
+      "--require-hashes --default-index {index} -r /tmp/requirements.txt")
 
 BUILDKITD = """
 root = "{folder}/root"

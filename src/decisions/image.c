@@ -179,15 +179,32 @@ static void add_python_path(json_t *env, const struct manifest_source *source)
 	set_text(env, "PYTHONPATH", buf_text(&path));
 }
 
+/* What the base's image sets, and PATH. */
+static void add_base(json_t *env, const struct image_input *input)
+{
+	struct str path = STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+			      "/usr/bin:/sbin:/bin");
+
+	for (size_t i = 0; i < input->base_env_count; i++) {
+		struct str value = input->base_env[i], name;
+
+		str_split(&value, '=', &name);
+		if (str_eq(name, STR("PATH")))
+			path = value;
+		json_object_setn_new(env, name.p, name.n, json_new_str(value));
+	}
+	json_object_set_new(
+		env, "PATH",
+		json_sprintf(IMAGE_VENV "/bin:%.*s", STR_ARG(path)));
+}
+
 /* Name to value. The service's own settings come last, over all others. */
 static json_t *environment(const struct image_input *input)
 {
 	const struct manifest_settings *settings = &input->instance->settings;
 	json_t *env = json_object();
 
-	set_text(env, "PATH",
-		 IMAGE_VENV "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			    "/usr/bin:/sbin:/bin");
+	add_base(env, input);
 	set_text(env, "HOME", "/home/app");
 	set_text(env, "XDG_CACHE_HOME", "/home/app/.cache");
 	set_text(env, "LANG", "C.UTF-8");

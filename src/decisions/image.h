@@ -42,7 +42,11 @@ struct image_input {
 	size_t layer_count;
 	struct str base_name;	   /* annotation base.name; may be empty */
 	struct digest base_digest; /* zero: none */
-	int64_t created_s;	   /* SOURCE_DATE_EPOCH or 0 */
+	/* The base's own variables, "NAME=value": slipway's win over them, but
+	 * its PATH goes on with the base's. */
+	const struct str *base_env;
+	size_t base_env_count;
+	int64_t created_s; /* SOURCE_DATE_EPOCH or 0 */
 };
 
 /* Appends the config document. */

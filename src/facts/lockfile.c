@@ -142,6 +142,7 @@ void lock_sort(struct lock *lock)
 		SORT(base->suites.p, base->suites.n, text_cmp);
 		SORT(base->debs.p, base->debs.n, deb_cmp);
 		SORT(base->system.p, base->system.n, deb_cmp);
+		SORT(base->env.p, base->env.n, text_cmp);
 	}
 	SORT(lock->bases, lock->base_count, base_cmp);
 	for (size_t i = 0; i < lock->resolution_count; i++)
@@ -221,6 +222,25 @@ static void set_debs(json_t *object, const char *key, struct lock_debs debs)
 	json_object_set_new(object, key, list);
 }
 
+static void set_image_layers(json_t *object, const char *key,
+			     const struct lock_base *base)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < base->layer_count; i++) {
+		const struct lock_image_layer *layer = &base->layers[i];
+		json_t *item = json_object();
+
+		set_digest(item, "digest", &layer->digest);
+		set_digest(item, "diff_id", &layer->diff_id);
+		set_size(item, "size", layer->size_bytes);
+		set_size(item, "bytes", layer->bytes);
+		set_text(item, "media_type", layer->media_type);
+		json_array_append_new(list, item);
+	}
+	json_object_set_new(object, key, list);
+}
+
 static json_t *base_json(const struct lock_base *base)
 {
 	static const char *const kinds[] = {
@@ -239,6 +259,10 @@ static json_t *base_json(const struct lock_base *base)
 	set_text(item, "glibc", base->glibc);
 	set_text(item, "image", base->image);
 	set_digest(item, "digest", &base->digest);
+	if (base->layer_count)
+		set_image_layers(item, "layers", base);
+	set_text(item, "interpreter", base->interpreter);
+	set_texts(item, "env", base->env);
 	set_texts(item, "suites", base->suites);
 	set_debs(item, "packages", base->debs);
 	set_debs(item, "system", base->system);

@@ -59,6 +59,14 @@ enum lock_base_kind {
 	LOCK_BASE_TAR,
 };
 
+/* One layer of an image that is a base. */
+struct lock_image_layer {
+	struct digest digest, diff_id;
+	uint64_t size_bytes; /* of the blob */
+	uint64_t bytes;	     /* of the tar */
+	struct str media_type;
+};
+
 /* A base for one platform. */
 struct lock_base {
 	struct str name;     /* the manifest's */
@@ -73,10 +81,14 @@ struct lock_base {
 	struct lock_debs system; /* more, for services' `system:`; may hold
 				  * two versions of a package */
 	/* the others */
-	struct str image; /* registry: repository and tag as written, e.g.
-			   * "library/python:3.10-slim"; oci, tar: path */
-	struct digest
-		digest; /* of the platform's image manifest, or the file */
+	struct str image;		 /* registry: repository and tag, e.g.
+					  * "library/python:3.10-slim"; oci, tar: path as
+					  * written */
+	struct digest digest;		 /* of the platform's image manifest */
+	struct lock_image_layer *layers; /* lowest first; 1 to 127 */
+	size_t layer_count;
+	struct lock_strs env;	/* the image's: "NAME=value", sorted */
+	struct str interpreter; /* "/usr/local/bin/python3.10" */
 };
 
 /* One file on a Python index. */

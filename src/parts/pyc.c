@@ -130,6 +130,21 @@ int pyc_pool_new(const struct pyc_options *options, struct pyc_pool **out,
 	return 0;
 }
 
+int pyc_ask(const struct pyc_options *options, const char *program,
+	    struct buf *out, struct error **err)
+{
+	struct pyc_python python;
+
+	if (pyc_python_find(options->root, options->python, options->minor,
+			    &python, err))
+		return -1;
+	python.memory_bytes = DEFAULT_MEMORY_BYTES;
+	int result = pyc_python_run(&python, program, out, err);
+
+	pyc_python_release(&python);
+	return result;
+}
+
 void pyc_pool_free(struct pyc_pool *pool)
 {
 	if (!pool)

@@ -43,6 +43,14 @@ struct pyc_options {
 	uint64_t cpu_ms;       /* processor time for one file; 0: 60 s */
 };
 
+/* Runs a program text in the interpreter of a root and takes what it prints:
+ * for asking it about itself. Site packages are not looked at. options as for
+ * a pool, but minor counts only where python is NULL. ERR_ENV where the root
+ * has no such interpreter, or it does not start, fails, or takes above a
+ * minute. */
+int pyc_ask(const struct pyc_options *options, const char *program,
+	    struct buf *out, struct error **err);
+
 /* A pool of workers. Nothing is started before the first compilation, so that
  * a build that finds all in its cache starts no interpreter. ERR_ENV where the
  * root has no such interpreter. The strings of options are copied. */

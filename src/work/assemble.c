@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/map.h"
+#include "parts/base.h"
 #include "parts/wheel.h"
 #include "work/assemble/assemble_private.h"
 #include "work/check.h"
@@ -159,6 +160,69 @@ static int add_system_part(struct assembler *assembler,
 
 	*number = part_number(assembler, str_from(id.p), &part, &plan_part);
 	return 0;
+}
+
+/* One part per layer of the image, named by all below it too: a layer may come
+ * twice (an empty one does), and shares only on top of the same. Then the one
+ * of slipway. Their count. */
+static size_t add_image_base(struct assembler *assembler,
+			     const struct lock_base *base, size_t *numbers)
+{
+	struct arena *arena = &assembler->assembly->arena;
+	auto_buf struct buf chain = BUF_EMPTY;
+	struct assemble_part part = {.kind = ASSEMBLE_IMAGE, .base = base};
+
+	key_add(&chain, STR("image"));
+	for (size_t i = 0; i < base->layer_count; i++) {
+		const struct lock_image_layer *layer = &base->layers[i];
+		struct plan_part plan_part = {
+			.kind = PLAN_BASE,
+			.bytes = layer->bytes,
+			.compressed_bytes = layer->size_bytes,
+		};
+
+		key_add(&chain, str_from(digest_text(&layer->digest).p));
+		key_add(&chain, str_from(digest_text(&layer->diff_id).p));
+		part.key = digest_of(buf_str(&chain));
+		part.image_layer = layer;
+		part.title = arena_printf(
+			arena, "layer %zu of " STR_FMT, i + 1,
+			STR_ARG(base->kind == LOCK_BASE_REGISTRY ? base->image
+								 : base->name));
+		struct digest_text id = digest_text(&part.key);
+
+		numbers[i] = part_number(assembler, str_from(id.p), &part,
+					 &plan_part);
+	}
+	struct digest own = base_layer_key(base);
+
+	buf_clear(&chain);
+	key_add(&chain, str_from(digest_text(&own).p));
+	key_add(&chain, python_id(assembler, base));
+	part = (struct assemble_part){
+		.kind = ASSEMBLE_VENV,
+		.key = digest_of(buf_str(&chain)),
+		.title = arena_printf(arena, "venv of " STR_FMT,
+				      STR_ARG(base->name)),
+		.base = base,
+	};
+	struct plan_part plan_part = {.kind = PLAN_BASE};
+	struct digest_text id = digest_text(&part.key);
+
+	numbers[base->layer_count] =
+		part_number(assembler, str_from(id.p), &part, &plan_part);
+	return base->layer_count + 1;
+}
+
+/* The parts of a base, lowest first. Their count. */
+static size_t add_base_parts(struct assembler *assembler,
+			     const struct lock_base *base, size_t *numbers)
+{
+	if (base->kind != LOCK_BASE_DEBIAN)
+		return add_image_base(assembler, base, numbers);
+	numbers[0] = add_base_part(assembler, base, DEBIAN_SYSTEM);
+	numbers[1] = add_base_part(assembler, base, DEBIAN_PYTHON);
+	return 2;
 }
 
 /* The name of a platform's architecture as compilers spell it. */
@@ -402,12 +466,11 @@ static int add_image_parts(struct assembler *assembler,
 	const struct lock_strs *closure = &image->service->closure;
 	const struct lock_resolution *resolution = lock_find_resolution(
 		assembler->assembly->lock, image->service->resolution);
-	size_t *parts = arena_new_array(&assembler->assembly->arena, size_t,
-					closure->n + 5);
-	size_t n = 0;
+	size_t *parts =
+		arena_new_array(&assembler->assembly->arena, size_t,
+				closure->n + image->base->layer_count + 5);
+	size_t n = add_base_parts(assembler, image->base, parts);
 
-	parts[n++] = add_base_part(assembler, image->base, DEBIAN_SYSTEM);
-	parts[n++] = add_base_part(assembler, image->base, DEBIAN_PYTHON);
 	if (add_init_part(assembler, image->base, &parts[n++], err))
 		return -1;
 	if (image->service->system.n > 0 &&

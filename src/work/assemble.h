@@ -27,7 +27,9 @@ struct runtimes;
 
 enum assemble_kind {
 	ASSEMBLE_BASE,	 /* one layer of a Debian base */
-	ASSEMBLE_SYSTEM, /* Debian packages above a base */
+	ASSEMBLE_IMAGE,	 /* one layer of an image that is a base, as it is */
+	ASSEMBLE_VENV,	 /* what goes on top of such a base */
+	ASSEMBLE_SYSTEM, /* Debian packages above a Debian base */
 	ASSEMBLE_INIT,	 /* slipway-init and its GPU helper */
 	ASSEMBLE_WHEEL,	 /* one distribution */
 	ASSEMBLE_SOURCE, /* a service's own files */
@@ -40,8 +42,9 @@ struct assemble_part {
 	const struct lock_base *base; /* whose Python it is for */
 	enum debian_part debian;      /* of ASSEMBLE_BASE */
 	struct lock_debs system;      /* of ASSEMBLE_SYSTEM */
-	const struct lock_package *package;	  /* of ASSEMBLE_WHEEL */
-	const struct lock_resolution *resolution; /* of ASSEMBLE_WHEEL */
+	const struct lock_image_layer *image_layer; /* of ASSEMBLE_IMAGE */
+	const struct lock_package *package;	    /* of ASSEMBLE_WHEEL */
+	const struct lock_resolution *resolution;   /* of ASSEMBLE_WHEEL */
 	enum manifest_bytecode bytecode;
 	const struct manifest_instance *instance; /* of ASSEMBLE_SOURCE */
 	const size_t *files; /* of ASSEMBLE_SOURCE: numbers in the tree */

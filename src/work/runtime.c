@@ -6,14 +6,17 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "parts/registry.h"
 
 struct runtime {
+	struct runtimes *all;
 	const struct runtime_options *options;
 	const struct lock_base *base;
 	struct str python_id;
 	pthread_mutex_t lock; /* of what follows */
 	bool opened;
 	struct debian_tree *tree;
+	struct base_tree *image;
 	struct pyc_pool *compilers;
 	struct error *error;
 };
@@ -22,7 +25,43 @@ struct runtimes {
 	struct runtime_options options;
 	struct arena arena;
 	struct runtime *runtimes; /* one per base of the lock, in its order */
+	struct registry *registry;
 };
+
+struct base_source runtime_base_source(const struct manifest_base *base,
+				       const char *folder, struct store *store,
+				       struct registry *registry,
+				       struct arena *arena)
+{
+	static const enum lock_base_kind kinds[] = {
+		[MANIFEST_BASE_DEBIAN] = LOCK_BASE_DEBIAN,
+		[MANIFEST_BASE_REGISTRY] = LOCK_BASE_REGISTRY,
+		[MANIFEST_BASE_OCI] = LOCK_BASE_OCI,
+		[MANIFEST_BASE_TAR] = LOCK_BASE_TAR,
+	};
+	bool is_below = base->kind != MANIFEST_BASE_REGISTRY &&
+			!str_starts(base->source.s, STR("/"));
+
+	return (struct base_source){
+		.store = store,
+		.registry = registry,
+		.kind = kinds[base->kind],
+		.text = is_below ? arena_printf(arena, "%s/%s", folder,
+						base->source.s.p)
+				 : base->source.s,
+	};
+}
+
+struct debian_source runtime_debian_source(const struct manifest_base *base,
+					   struct store *store,
+					   struct fetch *fetch)
+{
+	return (struct debian_source){
+		.fetch = fetch,
+		.store = store,
+		.mirror = base && base->mirror.s.n ? base->mirror.s.p : NULL,
+	};
+}
 
 static struct str make_python_id(const struct lock_base *base,
 				 struct arena *arena)
@@ -50,11 +89,15 @@ struct runtimes *runtimes_new(const struct runtime_options *options)
 	const struct lock *lock = options->lock;
 
 	runtimes->options = *options;
+	struct registry_options registry = {.fetch = options->fetch};
+
+	runtimes->registry = registry_new(&registry);
 	runtimes->runtimes =
 		mem_zalloc(lock->base_count, sizeof *runtimes->runtimes);
 	for (size_t i = 0; i < lock->base_count; i++) {
 		struct runtime *runtime = &runtimes->runtimes[i];
 
+		runtime->all = runtimes;
 		runtime->options = &runtimes->options;
 		runtime->base = &lock->bases[i];
 		runtime->python_id =
@@ -73,9 +116,11 @@ void runtimes_free(struct runtimes *runtimes)
 
 		pyc_pool_free(runtime->compilers);
 		debian_tree_free(runtime->tree);
+		base_tree_free(runtime->image);
 		err_free(runtime->error);
 		pthread_mutex_destroy(&runtime->lock);
 	}
+	registry_free(runtimes->registry);
 	free(runtimes->runtimes);
 	arena_release(&runtimes->arena);
 	free(runtimes);
@@ -89,29 +134,66 @@ struct runtime *runtimes_get(struct runtimes *runtimes,
 
 struct debian_source runtime_source(const struct runtime *runtime)
 {
-	return (struct debian_source){
-		.fetch = runtime->options->fetch,
-		.store = runtime->options->store,
-		.mirror = runtime->options->mirror,
-	};
+	const struct runtime_options *options = runtime->options;
+
+	return runtime_debian_source(
+		manifest_base(options->manifest, runtime->base->name),
+		options->store, options->fetch);
+}
+
+/* The source of an image base, by its name in the manifest. */
+static int image_source(const struct runtime *runtime, struct arena *arena,
+			struct base_source *source, struct error **err)
+{
+	const struct runtime_options *options = runtime->options;
+	const struct manifest_base *named =
+		manifest_base(options->manifest, runtime->base->name);
+
+	if (!named || named->kind == MANIFEST_BASE_DEBIAN) {
+		err_make(err, ERR_FLEET,
+			 "the manifest does not say where the locked base "
+			 "'" STR_FMT "' comes from",
+			 STR_ARG(runtime->base->name));
+		return err_hint(err, "run: slipway lock");
+	}
+	*source = runtime_base_source(named, options->folder, options->store,
+				      runtime->all->registry, arena);
+	return 0;
+}
+
+static int open_image(struct runtime *runtime, struct error **err)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	struct base_source source;
+
+	return image_source(runtime, &arena, &source, err) ||
+			       base_tree_open(&source, runtime->base,
+					      &runtime->image, err)
+		       ? -1
+		       : 0;
+}
+
+static int open_debian(struct runtime *runtime, struct error **err)
+{
+	const struct lock_base *base = runtime->base;
+	struct debian_source source = runtime_source(runtime);
+
+	return debian_tree_open(&source, &base->debs, base->platform, NULL,
+				&runtime->tree, err);
 }
 
 static int open_once(struct runtime *runtime, struct error **err)
 {
 	const struct lock_base *base = runtime->base;
-	struct debian_source source = runtime_source(runtime);
+	bool is_debian = base->kind == LOCK_BASE_DEBIAN;
 
-	if (base->kind != LOCK_BASE_DEBIAN)
-		return err_make(err, ERR_FLEET,
-				"the base '" STR_FMT "' is not made of Debian "
-				"packages, and this version makes no other",
-				STR_ARG(base->name));
-	if (debian_tree_open(&source, &base->debs, base->platform, NULL,
-			     &runtime->tree, err))
+	if (is_debian ? open_debian(runtime, err) : open_image(runtime, err))
 		return err_wrap(err, "the base '" STR_FMT "'",
 				STR_ARG(base->name));
 	struct pyc_options options = {
-		.root = debian_tree_root(runtime->tree),
+		.root = is_debian ? debian_tree_root(runtime->tree)
+				  : base_tree_root(runtime->image),
+		.python = is_debian ? NULL : base->interpreter.p,
 		.minor = runtime_python_minor(base),
 		.workers = runtime->options->jobs,
 	};
@@ -140,6 +222,26 @@ int runtime_open(struct runtime *runtime, struct error **err)
 const struct debian_tree *runtime_tree(const struct runtime *runtime)
 {
 	return runtime->tree;
+}
+
+const struct base_tree *runtime_image_tree(const struct runtime *runtime)
+{
+	return runtime->image;
+}
+
+int runtime_pull(struct runtime *runtime, struct error **err)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	struct base_source source;
+
+	pthread_mutex_lock(&runtime->lock);
+	int result = image_source(runtime, &arena, &source, err) ||
+				     base_pull(&source, runtime->base, err)
+			     ? -1
+			     : 0;
+
+	pthread_mutex_unlock(&runtime->lock);
+	return result;
 }
 
 struct pyc_pool *runtime_compilers(const struct runtime *runtime)

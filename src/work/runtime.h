@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "facts/lockfile.h"
+#include "facts/manifest.h"
+#include "parts/base.h"
 #include "parts/debian.h"
 #include "parts/pyc.h"
 
@@ -22,9 +24,24 @@ struct runtime_options {
 	const struct lock *lock; /* must outlive the runtimes */
 	struct store *store;
 	struct fetch *fetch;
-	unsigned jobs;	    /* compilers at once; 0: one per core */
-	const char *mirror; /* of Debian packages; NULL: the host's */
+	unsigned jobs; /* compilers at once; 0: one per core */
+	/* Where bases come from, which no lock says; and the folder that paths
+	 * in it are relative to. Both must outlive the runtimes. */
+	const struct manifest *manifest;
+	const char *folder;
 };
+
+/* Where an image base comes from: a host or a path. arena holds the text. */
+struct base_source runtime_base_source(const struct manifest_base *base,
+				       const char *folder, struct store *store,
+				       struct registry *registry,
+				       struct arena *arena);
+
+/* Where the packages of a Debian base come from; base NULL: what the host's apt
+ * names. */
+struct debian_source runtime_debian_source(const struct manifest_base *base,
+					   struct store *store,
+					   struct fetch *fetch);
 
 /* Opens nothing yet. */
 struct runtimes *runtimes_new(const struct runtime_options *options);
@@ -38,12 +55,16 @@ struct runtime *runtimes_get(struct runtimes *runtimes,
  * thread; the first caller does it, its error is everyone's. */
 int runtime_open(struct runtime *runtime, struct error **err);
 
-/* Of an opened runtime. */
+/* Of an opened runtime: the tree of its kind of base, the other one is NULL. */
 const struct debian_tree *runtime_tree(const struct runtime *runtime);
+const struct base_tree *runtime_image_tree(const struct runtime *runtime);
 struct pyc_pool *runtime_compilers(const struct runtime *runtime);
 
 /* Where the base's packages come from. */
 struct debian_source runtime_source(const struct runtime *runtime);
+
+/* Brings the layers of an image base into the store. Any thread. */
+int runtime_pull(struct runtime *runtime, struct error **err);
 
 struct store *runtime_store(const struct runtime *runtime);
 

@@ -19,6 +19,7 @@ import urllib.request
 
 import pytest
 
+import python_image as python_image_maker
 from simple_index import SimpleIndex
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -170,6 +171,17 @@ class Docker:
                         f"docker-daemon:{image}"], check=True,
                        capture_output=True, timeout=120)
 
+    def wait_healthy(self, container):
+        """What docker knows of the container, once it is healthy."""
+        deadline = time.monotonic() + 20
+        state = None
+        while state != "healthy" and time.monotonic() < deadline:
+            time.sleep(0.3)
+            [known] = json.loads(self("inspect", container).stdout)
+            state = known["State"]["Health"]["Status"]
+        assert state == "healthy"
+        return known
+
     def remove_after(self, *images):
         self.images.extend(images)
 
@@ -233,7 +245,7 @@ def answers(url):
 class Registry:
     """A docker-registry on loopback. host is "127.0.0.1:PORT"."""
 
-    def __init__(self, program, folder, htpasswd=None):
+    def __init__(self, program, folder, htpasswd=None, auth=None):
         self.folder = folder
         self.host = f"127.0.0.1:{free_port()}"
         config = {
@@ -247,6 +259,8 @@ class Registry:
             (folder / "htpasswd").write_text(htpasswd)
             config["auth"] = {"htpasswd": {
                 "realm": "tests", "path": str(folder / "htpasswd")}}
+        if auth is not None:
+            config["auth"] = auth
         path = folder / "config.json"  # JSON is YAML
         path.write_text(json.dumps(config))
         self.log = folder / "log"
@@ -270,13 +284,14 @@ class Registry:
 
 @pytest.fixture(scope="session")
 def registries(tmp_path_factory):
-    """registries(htpasswd=...) starts one; all end with the session."""
+    """registries(htpasswd=..., auth=...) starts one; all end with the
+    session. auth is that section of its configuration."""
     program = tool("docker-registry")
     started = []
 
-    def start(htpasswd=None):
+    def start(htpasswd=None, auth=None):
         registry = Registry(program, tmp_path_factory.mktemp("registry"),
-                            htpasswd)
+                            htpasswd, auth)
         started.append(registry)
         registry.wait()
         return registry
@@ -290,6 +305,18 @@ def registries(tmp_path_factory):
 def registry(registries):
     """One registry that all tests share, without a password."""
     return registries()
+
+
+@pytest.fixture(scope="session")
+def python_image(tmp_path_factory):
+    """An OCI layout with an image of Python 3.10, named 3.10-slim."""
+    tool("mmdebstrap")
+    prefix = python_image_maker.find_python()
+    if prefix is None:
+        pytest.skip("this host has no CPython 3.10 to make a base of (pyenv "
+                    "install 3.10 gives one)")
+    return python_image_maker.make(tmp_path_factory.mktemp("python-image"),
+                                   prefix)
 
 
 @pytest.fixture

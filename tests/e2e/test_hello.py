@@ -3,7 +3,6 @@
 import json
 import subprocess
 import tarfile
-import time
 
 import zmq
 
@@ -25,13 +24,7 @@ def test_container_answers_and_is_healthy(hello, skopeo, docker):
     container = docker.start("-p", f"127.0.0.1:{port}:5555",
                              "--health-interval", "1s", name)
     assert ask(port, {"action": "ping"}) == {"status": "ok", "answer": "pong"}
-    deadline = time.monotonic() + 20
-    status = None
-    while status != "healthy" and time.monotonic() < deadline:
-        time.sleep(0.3)
-        [state] = json.loads(docker("inspect", container).stdout)
-        status = state["State"]["Health"]["Status"]
-    assert status == "healthy"
+    state = docker.wait_healthy(container)
     assert state["Config"]["User"] == "10001:10001"
     docker("stop", container)
     [state] = json.loads(docker("inspect", container).stdout)

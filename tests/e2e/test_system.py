@@ -2,6 +2,7 @@
 that loads a library of theirs."""
 
 import json
+import os
 import subprocess
 import tarfile
 
@@ -188,3 +189,22 @@ def test_what_cannot_be_added_stops_its_service_only(audio):
     assert ("system: adds Debian packages, and base 'image' is not made of "
             "such") in result.stderr
     assert list(audio.services()) == ["Good"]
+
+
+def test_packages_come_from_the_mirror_of_the_base(audio, tmp_path):
+    made = audio.fleet
+    audio.write({"Ear": "run: plain.py, system: [libportaudio2]"})
+    made.ok("lock")
+    made.ok("build")
+    [base] = audio.lock()["bases"]
+    for deb in base["packages"] + base["system"]:
+        path = tmp_path / "mirror" / deb["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(made.store / "files/sha256" / deb["sha256"], path)
+    made.store = tmp_path / "store"  # an empty one
+    assert "--offline forbids" in made.run("build", "--offline").stderr
+    text = (made.path / "fleet.yaml").read_text()
+    made.write({"fleet.yaml": text.replace(
+        "{debian: bookworm,",
+        f"{{debian: bookworm, mirror: \"file://{tmp_path}/mirror\",")})
+    made.ok("build", "--offline")

@@ -224,6 +224,32 @@ static void test_manifest_names_config_and_layers(void **state)
 			    digest_text(&layer.digest).p);
 }
 
+static void a_base_has_its_own_variables(void **state)
+{
+	auto_manifest struct manifest *manifest = load();
+	const struct str env[] = {
+		STR_INIT("PATH=/opt/tools/bin:/bin"),
+		STR_INIT("GPG_KEY=A=B"),
+		STR_INIT("LANG=de_DE"),
+	};
+	auto_buf struct buf text = BUF_EMPTY;
+	struct image_input input = {
+		.manifest = manifest,
+		.instance = manifest->instances.p[0],
+		.base_env = env,
+		.base_env_count = 3,
+	};
+
+	(void)state;
+	image_config(&input, &text);
+	auto_json json_t *config = json_parse(buf_str(&text), text.n, NULL);
+
+	assert_string_equal(env_value(config, "PATH"),
+			    "/opt/venv/bin:/opt/tools/bin:/bin");
+	assert_string_equal(env_value(config, "GPG_KEY"), "A=B");
+	assert_string_equal(env_value(config, "LANG"), "C.UTF-8");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_ports_and_user),
 		cmocka_unit_test(test_references_differ_where_images_do),
 		cmocka_unit_test(test_manifest_names_config_and_layers),
+		cmocka_unit_test(a_base_has_its_own_variables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

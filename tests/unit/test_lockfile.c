@@ -23,7 +23,21 @@ static const char full[] =
 	"      \"kind\": \"registry\",\n"
 	"      \"python\": \"3.10.14\",\n"
 	"      \"image\": \"library/python:3.10-slim\",\n"
-	"      \"digest\": \"sha256:" HEX64 "\"\n"
+	"      \"digest\": \"sha256:" HEX64 "\",\n"
+	"      \"layers\": [\n"
+	"        {\n"
+	"          \"digest\": \"sha256:" HEX64 "\",\n"
+	"          \"diff_id\": \"sha256:" HEX64 "\",\n"
+	"          \"size\": 31415,\n"
+	"          \"bytes\": 27182,\n"
+	"          \"media_type\": "
+	"\"application/vnd.oci.image.layer.v1.tar+gzip\"\n"
+	"        }\n"
+	"      ],\n"
+	"      \"interpreter\": \"/usr/local/bin/python3.10\",\n"
+	"      \"env\": [\n"
+	"        \"PATH=/usr/local/bin\"\n"
+	"      ]\n"
 	"    },\n"
 	"    {\n"
 	"      \"name\": \"py311\",\n"
@@ -209,6 +223,15 @@ static void what_is_wrong_has_its_place(void **state)
 	check_refusal("\"kind\": \"debian\"", "\"kind\": \"deb\"",
 		      "L: bases[1].kind: debian, registry, oci or tar is "
 		      "expected");
+	check_refusal("\"size\": 31415,", "",
+		      "L: bases[0].layers[0].size: a size in bytes is "
+		      "expected");
+	check_refusal("\"diff_id\": \"sha256:" HEX64 "\"",
+		      "\"diff_id\": \"sha512:\"",
+		      "L: bases[0].layers[0].diff_id: a SHA-256 digest is "
+		      "expected");
+	check_refusal("\"/usr/local/bin/python", "\"/usr/../bin/python",
+		      "L: bases[0].interpreter: an absolute path is expected");
 	check_refusal("pool/main", "../main",
 		      "L: bases[1].packages[0]: a path that is not below the "
 		      "archive");
@@ -239,10 +262,10 @@ static void what_is_wrong_has_its_place(void **state)
 		      "L: services[0].machines[0]: a control character");
 	check_refusal("\"py310\"", "\"py311\"",
 		      "L: bases[1]: the same entry twice");
-	check_refusal("\"diff_id\": \"sha256:0", "\"diff_id\": \"sha256:X",
-		      "L: layers[0].diff_id: a SHA-256 digest is expected");
+	check_refusal("\"key\": \"sha256:0", "\"key\": \"sha256:X",
+		      "L: layers[0].key: a SHA-256 digest is expected");
 	check_refusal("\"owners\": {", "\"owners\": [",
-		      "L:109:18: not JSON: ']' expected near ':'");
+		      "L:122:18: not JSON: ']' expected near ':'");
 }
 
 static void a_missing_lock_says_what_to_run(void **state)

@@ -250,6 +250,8 @@ static int make(struct workspace *workspace,
 		.store = workspace->store,
 		.fetch = workspace->fetch,
 		.jobs = workspace->options->jobs,
+		.manifest = workspace->manifest,
+		.folder = workspace->options->folder,
 	};
 	struct runtimes *runtimes = runtimes_new(&options);
 	int status = finish(workspace, &result, runtimes, check->tree, err);

@@ -48,6 +48,8 @@ static void open_runtimes(struct workspace *workspace)
 		.store = workspace->store,
 		.fetch = workspace->fetch,
 		.jobs = workspace->options->jobs,
+		.manifest = workspace->manifest,
+		.folder = workspace->options->folder,
 	};
 
 	workspace->runtimes = runtimes_new(&options);

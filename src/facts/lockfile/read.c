@@ -12,7 +12,7 @@
 #include "facts/version.h"
 #include "facts/wheeltag.h"
 
-enum { MAX_STRING = REQUIREMENT_MAX_BYTES };
+enum { MAX_STRING = REQUIREMENT_MAX_BYTES, MAX_IMAGE_LAYERS = 127 };
 
 struct reader {
 	const char *file;
@@ -226,14 +226,55 @@ static int read_base_kind(const struct place *place, struct lock_base *base)
 	return refuse(&at, "debian, registry, oci or tar is expected");
 }
 
+static int read_image_layer(const struct place *place,
+			    struct lock_image_layer *layer)
+{
+	static const char *const keys[] = {"digest", "diff_id",	   "size",
+					   "bytes",  "media_type", NULL};
+
+	return check_object(place, keys) ||
+			       read_digest(place, "digest", true,
+					   &layer->digest) ||
+			       read_digest(place, "diff_id", true,
+					   &layer->diff_id) ||
+			       read_size(place, "size", &layer->size_bytes) ||
+			       read_size(place, "bytes", &layer->bytes) ||
+			       read_needed(place, "media_type",
+					   &layer->media_type)
+		       ? -1
+		       : 0;
+}
+
+/* An image that is a base. */
+static int read_image(const struct place *place, struct lock_base *base)
+{
+	struct place layers = member(place, "layers");
+	struct place interpreter = member(place, "interpreter");
+
+	if (read_needed(place, "image", &base->image) ||
+	    read_digest(place, "digest", true, &base->digest) ||
+	    READ_ALL(place, "layers", base->layers, base->layer_count,
+		     read_image_layer) ||
+	    read_texts(place, "env", &base->env) ||
+	    read_needed(place, "interpreter", &base->interpreter))
+		return -1;
+	if (base->layer_count == 0 || base->layer_count > MAX_IMAGE_LAYERS)
+		return refuse(&layers, "1 to 127 layers are expected");
+	struct str path = base->interpreter;
+
+	return str_eat(&path, STR("/")) && path_is_clean(path)
+		       ? 0
+		       : refuse(&interpreter, "an absolute path is expected");
+}
+
 static int read_base(const struct place *place, struct lock_base *base)
 {
+	/* system_inputs is of version 1: nothing is read of it. */
 	static const char *const keys[] = {
-		"name",	  "platform",	   "kind",     "inputs", "python",
-		"glibc",  "suites",	   "packages", "system", "image",
-		"digest", "system_inputs", /* of version 1; nothing is read of
-					      it */
-		NULL};
+		"name",		 "platform",	"kind",	 "inputs",
+		"system_inputs", "python",	"glibc", "suites",
+		"packages",	 "system",	"image", "digest",
+		"layers",	 "interpreter", "env",	 NULL};
 
 	if (check_object(place, keys) ||
 	    read_needed(place, "name", &base->name) ||
@@ -246,12 +287,7 @@ static int read_base(const struct place *place, struct lock_base *base)
 	    READ_ALL(place, "packages", base->debs.p, base->debs.n, read_deb) ||
 	    READ_ALL(place, "system", base->system.p, base->system.n, read_deb))
 		return -1;
-	if (base->kind == LOCK_BASE_DEBIAN)
-		return 0;
-	return read_needed(place, "image", &base->image) ||
-			       read_digest(place, "digest", true, &base->digest)
-		       ? -1
-		       : 0;
+	return base->kind == LOCK_BASE_DEBIAN ? 0 : read_image(place, base);
 }
 
 static int read_file(const struct place *place, const char *key,

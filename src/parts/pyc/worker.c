@@ -231,7 +231,7 @@ struct command {
 	char *home;
 };
 
-static void command_fill(const struct pyc_python *python,
+static void command_fill(const struct pyc_python *python, const char *program,
 			 struct command *command, struct proc_options *options)
 {
 	const char *const argv[] = {
@@ -246,7 +246,7 @@ static void command_fill(const struct pyc_python *python,
 		"-W",
 		"ignore",
 		"-c",
-		worker_program,
+		program,
 		NULL,
 	};
 
@@ -284,7 +284,7 @@ int pyc_worker_start(const struct pyc_python *python, struct pyc_worker *worker,
 	struct proc_options options;
 
 	*worker = (struct pyc_worker)PYC_WORKER_EMPTY;
-	command_fill(python, &command, &options);
+	command_fill(python, worker_program, &command, &options);
 	int result = proc_start(&options, &worker->process, err);
 
 	free(command.home);
@@ -375,14 +375,14 @@ static enum pyc_answer send_bytes(int fd, struct str bytes)
 							 : PYC_ANSWER_COMPILED;
 }
 
-/* Runs the interpreter once more, to tell what it says. */
-static int explain(const struct pyc_python *python, struct error **err)
+int pyc_python_run(const struct pyc_python *python, const char *program,
+		   struct buf *out, struct error **err)
 {
 	struct command command;
 	struct proc_options options;
 	auto_proc_result struct proc_result result = PROC_RESULT_EMPTY;
 
-	command_fill(python, &command, &options);
+	command_fill(python, program, &command, &options);
 	options.timeout_ms = GREETING_MS;
 	options.max_output_bytes = 1 << 20;
 	int outcome = proc_run(&options, &result, err);
@@ -390,6 +390,10 @@ static int explain(const struct pyc_python *python, struct error **err)
 	free(command.home);
 	if (outcome)
 		return -1;
+	if (result.status == 0) {
+		buf_append(out, buf_str(&result.output));
+		return 0;
+	}
 	struct str said = str_trim(buf_str(&result.errors));
 	ptrdiff_t last = str_rfind(said, '\n');
 
@@ -397,6 +401,19 @@ static int explain(const struct pyc_python *python, struct error **err)
 	return err_make(err, ERR_ENV,
 			"'%s' cannot be started (exit status %d): " STR_FMT,
 			python->program, result.status, STR_ARG(said));
+}
+
+/* Runs the interpreter once more, to tell what it says. */
+static int explain(const struct pyc_python *python, struct error **err)
+{
+	auto_buf struct buf greeting = BUF_EMPTY;
+
+	if (pyc_python_run(python, worker_program, &greeting, err))
+		return -1;
+	return err_make(err, ERR_ENV,
+			"'%s' ends before it has said its "
+			"version",
+			python->program);
 }
 
 int pyc_worker_greet(const struct pyc_python *python, struct pyc_worker *worker,

@@ -43,6 +43,11 @@ int pyc_python_find(const char *root, const char *program, unsigned minor,
 		    struct pyc_python *python, struct error **err);
 void pyc_python_release(struct pyc_python *python);
 
+/* Runs another program text to its end; what it prints is appended to out. -1
+ * with what the interpreter said where it fails. */
+int pyc_python_run(const struct pyc_python *python, const char *program,
+		   struct buf *out, struct error **err);
+
 struct pyc_worker {
 	struct proc_worker process; /* pid of -1: not started */
 	bool greeted;

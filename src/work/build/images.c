@@ -81,7 +81,12 @@ static struct image_input image_input(const struct assembly *assembly,
 		.instance = instance,
 		.layers = layers,
 		.layer_count = n,
-		.base_name = base->name,
+		.base_name = base->kind == LOCK_BASE_REGISTRY
+				     ? instance->base->source.s
+				     : base->name,
+		.base_digest = base->digest,
+		.base_env = base->env.p,
+		.base_env_count = base->env.n,
 		.created_s = source_date(),
 	};
 }

@@ -6,7 +6,9 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "codec/json.h"
+#include "codec/oci.h"
 #include "decisions/image.h"
+#include "parts/base.h"
 #include "parts/source.h"
 #include "parts/wheel.h"
 #include "work/build/build_private.h"
@@ -239,6 +241,12 @@ static int add_part(struct build *build, size_t number, struct layer *layer,
 		return debian_tree_add_to_layer(build->systems[number],
 						DEBIAN_SYSTEM, layer, compile,
 						&compiler, err);
+	case ASSEMBLE_IMAGE: /* is a layer already: take_image_layer() */
+		return 0;
+	case ASSEMBLE_VENV:
+		return base_tree_add_to_layer(runtime_image_tree(runtime),
+					      part->base, layer, compile,
+					      &compiler, err);
 	case ASSEMBLE_INIT:
 		return add_init(part, layer, err);
 	case ASSEMBLE_WHEEL:
@@ -246,6 +254,45 @@ static int add_part(struct build *build, size_t number, struct layer *layer,
 	case ASSEMBLE_SOURCE:
 		return add_source(build, part, layer, &compiler, err);
 	}
+	return 0;
+}
+
+static enum layer_compression compression_of(struct str media_type)
+{
+	enum oci_compression found = OCI_NONE;
+
+	oci_layer_compression(media_type, &found);
+	switch (found) {
+	case OCI_GZIP:
+		return LAYER_GZIP;
+	case OCI_ZSTD:
+		return LAYER_ZSTD;
+	case OCI_NONE:
+		break;
+	}
+	return LAYER_NONE;
+}
+
+/* A layer of an image that is a base is taken as it is. */
+static int take_image_layer(struct build *build, size_t number,
+			    const struct assemble_part *part,
+			    struct error **err)
+{
+	const struct lock_image_layer *locked = part->image_layer;
+	struct layer_result *result = &build->result->layers[number];
+	struct digest key = assembly_layer_key(build->assembly, number);
+
+	*result = (struct layer_result){
+		.digest = locked->digest,
+		.diff_id = locked->diff_id,
+		.compressed_bytes = locked->size_bytes,
+		.bytes = locked->bytes,
+		.compression = compression_of(locked->media_type),
+	};
+	if (runtime_pull(runtimes_get(build->runtimes, part->base), err) ||
+	    put_record(build->store, &key, result, err))
+		return -1;
+	build->result->known[number] = true;
 	return 0;
 }
 
@@ -257,7 +304,10 @@ int build_make_layer(struct build *build, size_t number, struct error **err)
 	auto_wheel_paths struct wheel_paths paths = WHEEL_PATHS_EMPTY;
 	auto_layer struct layer *layer = NULL;
 	struct layer_result *result = &build->result->layers[number];
+	const struct assemble_part *first = &assembly->parts[node->parts[0]];
 
+	if (first->kind == ASSEMBLE_IMAGE)
+		return take_image_layer(build, number, first, err);
 	if (store_begin(build->store, &writer, err))
 		return -1;
 	struct layer_options options = {

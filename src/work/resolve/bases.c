@@ -8,6 +8,7 @@
 #include "parts/debian.h"
 #include "parts/fetch.h"
 #include "work/resolve/run.h"
+#include "work/runtime.h"
 
 static bool is_on(const struct manifest_instance *instance,
 		  const struct manifest_base *base, struct str platform)
@@ -97,12 +98,8 @@ static int open_archive(const struct work *work,
 			struct debian_archive **archive, struct error **err)
 {
 	const struct resolve_options *options = work->run->options;
-	struct debian_source source = {
-		.fetch = options->fetch,
-		.store = options->store,
-		.mirror =
-			work->base->mirror.s.n ? work->base->mirror.s.p : NULL,
-	};
+	struct debian_source source = runtime_debian_source(
+		work->base, options->store, options->fetch);
 
 	log_verbose("resolving base '" STR_FMT "' for " STR_FMT,
 		    STR_ARG(work->made->name), STR_ARG(work->made->platform));
@@ -167,6 +164,21 @@ static int resolve_debian(struct work *work, struct error **err)
 	return resolve_systems_solve(&systems, archive, err);
 }
 
+static int resolve_image(struct work *work, struct error **err)
+{
+	const struct lock_base *old = previous_base(work);
+	struct error *found = NULL;
+
+	if (old) {
+		*work->made = *old;
+		return 0;
+	}
+	if (resolve_image_base(work->run, work->base, work->made, &found) == 0)
+		return 0;
+	work->made->python = STR_EMPTY;
+	return note_or_pass(work, found, err);
+}
+
 static int resolve_one(struct work *work, struct error **err)
 {
 	struct arena *arena = work->run->arena;
@@ -177,11 +189,9 @@ static int resolve_one(struct work *work, struct error **err)
 		.inputs =
 			resolve_base_inputs(work->base, work->platform, arena),
 	};
-	if (work->base->kind == MANIFEST_BASE_DEBIAN)
-		return resolve_debian(work, err);
-	note_all(work, "this version of slipway locks Debian bases only",
-		 "write it as {debian: SUITE, python: VERSION}");
-	return 0;
+	return work->base->kind == MANIFEST_BASE_DEBIAN
+		       ? resolve_debian(work, err)
+		       : resolve_image(work, err);
 }
 
 /* The instance is the first healthy one on its base and platform. */

@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "parts/debian.h"
 #include "work/resolve/run.h"
+#include "work/runtime.h"
 
 static bool is_on_path(const char *name)
 {
@@ -26,15 +27,6 @@ static const struct lock_base *find_base(const struct resolve_run *run)
 		    str_eq(lock->bases[i].platform, platform))
 			return &lock->bases[i];
 	return NULL;
-}
-
-static char *find_mirror(const struct resolve_run *run,
-			 const struct lock_base *locked)
-{
-	const struct manifest_base *base =
-		manifest_base(run->options->manifest, locked->name);
-
-	return base && base->mirror.s.n ? str_dup(base->mirror.s) : NULL;
 }
 
 /* In single quotes for sh. */
@@ -109,12 +101,9 @@ int resolve_find_python(struct resolve_run *run, struct error **err)
 	/* uv may know one that is not in PATH, and says so if it does not. */
 	if (!base)
 		return 0;
-	auto_free char *mirror = find_mirror(run, base);
-	struct debian_source source = {
-		.fetch = run->options->fetch,
-		.store = run->options->store,
-		.mirror = mirror,
-	};
+	struct debian_source source = runtime_debian_source(
+		manifest_base(run->options->manifest, base->name),
+		run->options->store, run->options->fetch);
 
 	log_verbose("there is no Python on this host: uv uses that of base "
 		    "'" STR_FMT "'",

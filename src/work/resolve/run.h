@@ -64,6 +64,14 @@ resolve_replacements(struct resolve_run *run,
 int resolve_bases(struct resolve_run *run, bool *is_sick,
 		  struct lock_strs *system, struct error **err);
 
+/* -- images.c -- */
+
+/* Finds the image that a base is, brings it into the store, and fills made,
+ * which has a name and a platform. */
+int resolve_image_base(struct resolve_run *run,
+		       const struct manifest_base *base, struct lock_base *made,
+		       struct error **err);
+
 /* Of what a base is asked for. */
 struct digest resolve_base_inputs(const struct manifest_base *base,
 				  struct str platform, struct arena *arena);
