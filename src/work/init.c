@@ -102,6 +102,16 @@ static void ask_machines(struct draft *draft)
 					  STR_ARG(*name));
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct init_question *left = a, *right = b;
+	int order = str_cmp(left->file, right->file);
+
+	if (order == 0)
+		order = (left->line > right->line) - (left->line < right->line);
+	return order ? order : str_cmp(left->ask, right->ask);
+}
+
 static void publish(struct draft *draft, struct init_result *result)
 {
 	auto_buf struct buf text = BUF_EMPTY;
@@ -168,6 +178,7 @@ int init_run(const struct init_options *options, struct init_result *result,
 		return -1;
 	settle(&draft);
 	ask_machines(&draft);
+	array_sort(&draft.questions, by_place);
 	publish(&draft, result);
 	return 0;
 }

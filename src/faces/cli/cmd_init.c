@@ -1,5 +1,6 @@
 /* slipway init: fleet.yaml from what is there. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -77,7 +78,8 @@ static int run(const struct cli_options *options, struct error **err)
 {
 	const char *output = options->output ? options->output : "fleet.yaml";
 	bool is_printed = str_eq(str_from(output), STR("-"));
-	auto_free char *path = output[0] == '/' || is_printed
+	auto_free char *path = output[0] == '/' || is_printed ||
+					       strcmp(options->folder, ".") == 0
 				       ? mem_strdup(output)
 				       : path_join(options->folder, output);
 	auto_init struct init_result result = {.arena = ARENA_EMPTY};

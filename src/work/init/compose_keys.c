@@ -237,7 +237,7 @@ void compose_resource(struct compose *compose, const char *name,
 		buf_append_text(&out, ", ");
 	}
 	buf_printf(&out, "%s: ", name);
-	yaml_append_scalar(&out, is_size ? size_of(compose, text) : text);
+	draft_append_measure(&out, is_size ? size_of(compose, text) : text);
 	buf_append_byte(&out, '}');
 	draft_set(draft, compose->service, DRAFT_RESOURCES, buf_str(&out),
 		  compose_place(compose, node));

@@ -130,6 +130,26 @@ static void append_port(struct buf *out, const struct draft_port *port,
 	buf_printf(out, port->is_udp ? "%u/udp" : "%u", port->number);
 }
 
+/* "30s", "512MiB", "1.5": what no reader takes for anything else. */
+void draft_append_measure(struct buf *out, struct str text)
+{
+	static const char *const units[] = {"",	   "ms",  "s",	 "m",	"h",
+					    "KiB", "MiB", "GiB", "TiB", "B"};
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] >= '0' && text.p[n] <= '9')
+		n++;
+	if (n && n + 1 < text.n && text.p[n] == '.')
+		for (n++; n < text.n && text.p[n] >= '0' && text.p[n] <= '9';)
+			n++;
+	for (size_t i = 0; n && i < sizeof units / sizeof *units; i++)
+		if (str_eq(str_slice(text, n, text.n), str_from(units[i]))) {
+			buf_append(out, text);
+			return;
+		}
+	yaml_append_scalar(out, text);
+}
+
 /* 5711/6711, {zmq: 1, http: 2}, 8000, [8000, {health: 1}]. */
 void draft_append_ports(struct buf *out, const struct draft_ports *ports)
 {
@@ -245,6 +265,17 @@ bool draft_set_pairs(struct draft *draft, struct draft_service *service,
 	return draft_set(draft, service, key, buf_str(&value), at);
 }
 
+static bool is_secret(struct str name)
+{
+	static const char *const ends[] = {"PASSWORD", "SECRET",     "TOKEN",
+					   "API_KEY",  "SECRET_KEY", "PASSWD"};
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (str_ends(name, str_from(ends[i])))
+			return true;
+	return false;
+}
+
 /* Variables that slipway sets itself, or that count for building only. */
 static bool is_own_variable(struct str name, struct str value)
 {
@@ -296,6 +327,11 @@ bool draft_add_env(struct draft *draft, struct draft_service *service,
 			  STR_ARG(why));
 		return false;
 	}
+	if (value.n && is_secret(name))
+		draft_ask(draft, at, service,
+			  "the variable '" STR_FMT "' looks like a secret, and "
+			  "is written as it is: does it belong into 'secrets'?",
+			  STR_ARG(name));
 	draft_set_pair(&service->env, name, value);
 	return true;
 }

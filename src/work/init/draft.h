@@ -81,7 +81,6 @@ struct draft_service {
 	 * becomes an override of that one. */
 	struct draft_service *twin_of;
 	struct str group; /* a heading above it; may be empty */
-	struct str note;  /* a remark behind it; may be empty */
 	struct draft_place at, depends_at, ports_at;
 	struct draft_texts machines;
 	struct draft_ports ports;
@@ -185,6 +184,7 @@ struct str draft_python(const struct draft *draft, struct str version);
 /* "a", [a, b] and {a: b} in flow form. */
 void draft_append_texts(struct buf *out, const struct draft_texts *texts);
 void draft_append_pairs(struct buf *out, const struct draft_pairs *pairs);
+void draft_append_measure(struct buf *out, struct str text);
 void draft_append_ports(struct buf *out, const struct draft_ports *ports);
 
 /* True where fleet.yaml takes "KEY: VALUE" of a service; else why not. */

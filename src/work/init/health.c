@@ -162,7 +162,7 @@ static void append_timings(struct buf *out, struct str value,
 				yaml_append_scalar(out, value);
 		}
 		buf_printf(out, ", " STR_FMT ": ", STR_ARG(pair->name));
-		yaml_append_scalar(out, pair->value);
+		draft_append_measure(out, pair->value);
 	}
 	if (n)
 		buf_append_byte(out, '}');

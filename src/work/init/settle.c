@@ -300,9 +300,28 @@ static void render(struct draft *draft, struct draft_service *service)
 		  service->ports_at);
 }
 
+/* What takes away again what the service has on its first machine. */
+static void append_nothing(struct buf *out, enum draft_key key,
+			   const struct draft_service *first)
+{
+	if (key == DRAFT_HEALTH || key == DRAFT_FAMILY) {
+		buf_append_text(out, "auto");
+	} else if (key == DRAFT_REQUIRED) {
+		buf_append_text(out, "false");
+	} else if (key == DRAFT_ENV) {
+		for (size_t i = 0; i < first->env.n; i++) {
+			buf_append_text(out, i ? ", " : "{");
+			yaml_append_scalar(out, first->env.p[i].name);
+			buf_append_text(out, ": null");
+		}
+		buf_append_byte(out, '}');
+	} else {
+		buf_append_text(out, "[]");
+	}
+}
+
 /* What a twin says otherwise, as settings of its machine. */
-static void add_override(struct draft *draft, struct buf *out,
-			 const struct draft_service *twin)
+static void add_override(struct buf *out, const struct draft_service *twin)
 {
 	const struct draft_service *first = twin->twin_of;
 	size_t n = 0;
@@ -312,19 +331,16 @@ static void add_override(struct draft *draft, struct buf *out,
 	for (int key = DRAFT_FAMILY; key <= DRAFT_SKIP; key++) {
 		struct str value = twin->settings[key];
 
-		if (str_eq(value, first->settings[key]))
+		/* How it is started is asked about once. */
+		if (str_eq(value, first->settings[key]) ||
+		    (key == DRAFT_RUN && value.n == 0))
 			continue;
-		if (value.n == 0) {
-			draft_ask(draft, twin->at, twin,
-				  "'%s' is said on '" STR_FMT "' only: does it "
-				  "hold on '" STR_FMT "' too?",
-				  draft_key_name((enum draft_key)key),
-				  STR_ARG(first->machines.p[0]),
-				  STR_ARG(twin->machines.p[0]));
-			continue;
-		}
-		buf_printf(out, "%s%s: " STR_FMT, n++ ? ", " : "",
-			   draft_key_name((enum draft_key)key), STR_ARG(value));
+		buf_printf(out, "%s%s: ", n++ ? ", " : "",
+			   draft_key_name((enum draft_key)key));
+		if (value.n)
+			buf_append(out, value);
+		else
+			append_nothing(out, (enum draft_key)key, first);
 	}
 	buf_append_byte(out, '}');
 }
@@ -348,7 +364,7 @@ static void settle_twins(struct draft *draft)
 			if ((*twin)->twin_of != first)
 				continue;
 			buf_append_text(&map, ", ");
-			add_override(draft, &map, *twin);
+			add_override(&map, *twin);
 			is_special |= !str_ends(buf_str(&map), STR("{}"));
 			buf_append_text(&list, ", ");
 			yaml_append_scalar(&list, (*twin)->machines.p[0]);

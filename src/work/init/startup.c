@@ -8,7 +8,8 @@ struct startup {
 	struct draft *draft;
 	struct str path, top; /* top: the folder that holds config/, or "." */
 	struct str machine;   /* that the file is for, or empty */
-	const struct yaml_node *environment;
+	struct draft_pairs environment; /* of global_settings, replaced */
+	struct draft_place environment_at;
 	struct draft_pairs offsets;   /* variables of ports, with the value that
 				       * was used */
 	struct draft_place offset_at; /* of the first without any value */
@@ -56,13 +57,10 @@ void startup_names(const struct yaml_node *root, struct draft_texts *names)
 static bool look_up(void *context, struct str name, struct str *value)
 {
 	const struct startup *startup = context;
-	const struct yaml_node *environment = startup->environment;
 
-	for (size_t i = 0;
-	     environment && environment->kind == YAML_MAP && i < environment->n;
-	     i++)
-		if (str_eq(environment->pairs[i].key->text, name)) {
-			*value = draft_scalar(environment->pairs[i].value);
+	array_each (const struct draft_pair, pair, &startup->environment)
+		if (str_eq(pair->name, name)) {
+			*value = pair->value;
 			return true;
 		}
 	return false;
@@ -296,14 +294,26 @@ static void read_config(struct startup *startup, struct draft_service *service,
 static void read_env(struct startup *startup, struct draft_service *service,
 		     const struct yaml_node *node)
 {
+	for (size_t i = 0; node->kind == YAML_MAP && i < node->n; i++) {
+		const struct yaml_pair *pair = &node->pairs[i];
+
+		if (draft_scalar(pair->value).n)
+			draft_add_env(startup->draft, service, pair->key->text,
+				      replaced(startup, service, pair->value),
+				      place(startup, pair->key));
+	}
+}
+
+/* A variable may name those above it, and itself as it is outside. */
+static void read_environment(struct startup *startup,
+			     const struct yaml_node *node)
+{
+	startup->environment_at = place(startup, node);
 	for (size_t i = 0; node->kind == YAML_MAP && i < node->n; i++)
-		if (node->pairs[i].value->kind == YAML_SCALAR &&
-		    !yaml_is_null(node->pairs[i].value))
-			draft_add_env(startup->draft, service,
-				      node->pairs[i].key->text,
-				      replaced(startup, service,
-					       node->pairs[i].value),
-				      place(startup, node->pairs[i].key));
+		if (draft_scalar(node->pairs[i].value).n)
+			draft_set_pair(
+				&startup->environment, node->pairs[i].key->text,
+				replaced(startup, NULL, node->pairs[i].value));
 }
 
 static bool says_nothing(struct str host)
@@ -398,8 +408,9 @@ static int read_service(struct startup *startup, struct str name,
 	service->group = group;
 	if (startup->machine.n)
 		draft_add_text(&service->machines, startup->machine);
-	if (startup->environment)
-		read_env(startup, service, startup->environment);
+	array_each (const struct draft_pair, pair, &startup->environment)
+		draft_add_env(draft, service, pair->name, pair->value,
+			      startup->environment_at);
 	if (startup->health.n)
 		draft_set(draft, service, DRAFT_HEALTH, startup->health, at);
 	read_script(startup, service, script);
@@ -493,16 +504,18 @@ static void read_settings(struct startup *startup,
 		struct str key = pair->key->text;
 
 		if (str_eq(key, STR("environment")))
-			startup->environment = pair->value;
+			read_environment(startup, pair->value);
 		else if (str_eq(key, STR("health_checks")))
 			read_health(startup, pair->value);
-		else
+		else if (!str_eq(key, STR("host")) ||
+			 pair->value->kind != YAML_SCALAR ||
+			 !says_nothing(replaced(startup, NULL, pair->value)))
 			draft_ask(startup->draft, place(startup, pair->key),
 				  NULL,
-				  "global_settings has '" STR_FMT "': does it "
-				  "belong into defaults (resources: {memory: "
-				  "..., cpus: ...}), or do the services read "
-				  "it themselves?",
+				  "'" STR_FMT "' of global_settings is not "
+				  "carried over: does it belong into defaults "
+				  "(as resources: {memory, cpus}), or do the "
+				  "services read it themselves?",
 				  STR_ARG(key));
 	}
 }
@@ -523,6 +536,71 @@ static void settle_offsets(struct startup *startup, size_t first)
 				      pair->value, startup->offset_at);
 }
 
+/* Names of services in the lists below a key, such as the agents of container
+ * groups. False where there is anything else. */
+static bool collect_names(const struct yaml_node *node, unsigned depth,
+			  struct draft_texts *names)
+{
+	bool is_list = node->kind == YAML_LIST;
+
+	if (node->kind == YAML_SCALAR || depth > 3)
+		return false;
+	for (size_t i = 0; i < node->n; i++) {
+		const struct yaml_node *inner =
+			is_list ? node->items[i] : node->pairs[i].value;
+
+		if (is_list && draft_scalar(inner).n)
+			draft_add_text(names, inner->text);
+		else if (!collect_names(inner, depth + 1, names))
+			return false;
+	}
+	return true;
+}
+
+/* A key at the top that init does not know: it may name services. */
+static void ask_about_key(struct startup *startup, const struct yaml_pair *pair)
+{
+	struct draft *draft = startup->draft;
+	struct draft_texts names = ARRAY_EMPTY;
+	bool is_list = collect_names(pair->value, 0, &names) && names.n;
+
+	array_each (const struct str, name, &names) {
+		const struct draft_service *known = draft_service(draft, *name);
+
+		if (!is_list ||
+		    (known && str_eq(known->at.file, startup->path)))
+			continue;
+		draft_ask(draft, place(startup, pair->key), NULL,
+			  "'" STR_FMT "' names '" STR_FMT "', which is no "
+			  "service of this file: does it run here too, and on "
+			  "which ports?",
+			  STR_ARG(pair->key->text), STR_ARG(*name));
+	}
+	array_release(&names);
+	if (!is_list)
+		draft_ask(draft, place(startup, pair->key), NULL,
+			  "'" STR_FMT "' is not understood: does it say "
+			  "anything about services?",
+			  STR_ARG(pair->key->text));
+}
+
+static void ask_about_keys(struct startup *startup,
+			   const struct yaml_node *root)
+{
+	static const char *const known[] = {"agent_groups", "pc2_services",
+					    "global_settings", "version"};
+
+	for (size_t i = 0; i < root->n; i++) {
+		bool is_known = false;
+
+		for (size_t j = 0; j < sizeof known / sizeof *known; j++)
+			is_known |= str_eq(root->pairs[i].key->text,
+					   str_from(known[j]));
+		if (!is_known)
+			ask_about_key(startup, &root->pairs[i]);
+	}
+}
+
 int startup_read(struct draft *draft, struct str path, struct str text,
 		 const struct yaml_node *root, struct error **err)
 {
@@ -541,19 +619,6 @@ int startup_read(struct draft *draft, struct str path, struct str text,
 		startup.machine = STR("pc2");
 	if (settings)
 		read_settings(&startup, settings);
-	for (size_t i = 0; i < root->n; i++) {
-		struct str key = root->pairs[i].key->text;
-
-		if (!str_eq(key, STR("agent_groups")) &&
-		    !str_eq(key, STR("pc2_services")) &&
-		    !str_eq(key, STR("global_settings")) &&
-		    !str_eq(key, STR("version")))
-			draft_ask(draft, place(&startup, root->pairs[i].key),
-				  NULL,
-				  "'" STR_FMT "' is not understood: does it "
-				  "say anything about services?",
-				  STR_ARG(key));
-	}
 	const struct yaml_node *groups = yaml_get(root, "agent_groups");
 	const struct yaml_node *list = yaml_get(root, "pc2_services");
 
@@ -564,8 +629,10 @@ int startup_read(struct draft *draft, struct str path, struct str text,
 		result = read_list(
 			&startup, list && list->kind == YAML_LIST ? list : NULL,
 			err);
+	ask_about_keys(&startup, root);
 	settle_offsets(&startup, first);
 	array_release(&startup.offsets);
+	array_release(&startup.environment);
 	if (result == 0)
 		startup_read_gone(draft, path, text);
 	return result;

@@ -4,7 +4,7 @@
 #include "base/data.h"
 
 enum {
-	MOST_COLUMNS = 110, /* of a service on one line */
+	MOST_COLUMNS = 160, /* of a service on one line */
 	LEAST_ALIKE = 3,    /* services that are worth a template */
 };
 
@@ -85,38 +85,45 @@ static bool is_template_name(const struct writer *writer, struct str name)
 	return false;
 }
 
-/* After the machine; a second one also after what it has besides. */
+/* True where another template of the same machine has another value. */
+static bool distinguishes(const struct writer *writer,
+			  const struct draft_service *model, int key)
+{
+	array_each (const struct template, other, &writer->templates)
+		if (str_eq(other->model->settings[DRAFT_MACHINES],
+			   model->settings[DRAFT_MACHINES]) &&
+		    !str_eq(other->model->settings[key], model->settings[key]))
+			return true;
+	return false;
+}
+
+/* After the machine, and what sets it apart from others of that machine:
+ * mainpc, mainpc-optional, mainpc-data. */
 static struct str name_template(struct writer *writer,
 				const struct draft_service *model)
 {
-	struct arena *arena = writer->draft->arena;
+	auto_buf struct buf name = BUF_EMPTY;
 	struct str machine = model->settings[DRAFT_MACHINES];
 
 	if (machine.n == 0 || strchr("[{\"", machine.p[0]))
 		machine = STR("alike");
-	struct str name = machine;
+	buf_append(&name, machine);
+	if (str_eq(model->settings[DRAFT_REQUIRED], STR("false")) &&
+	    distinguishes(writer, model, DRAFT_REQUIRED))
+		buf_append_text(&name, "-optional");
+	for (int key = DRAFT_FAMILY; key < DRAFT_REQUIRED; key++)
+		if (can_be_shared((enum draft_key)key) &&
+		    model->settings[key].n && name.n < 60 &&
+		    distinguishes(writer, model, key))
+			buf_printf(&name, "-%s",
+				   draft_key_name((enum draft_key)key));
+	size_t n = name.n;
 
-	if (is_template_name(writer, name)) {
-		enum draft_key key = DRAFT_REQUIRED;
-
-		if (!str_eq(model->settings[key], STR("false")))
-			for (key = DRAFT_FAMILY; key < DRAFT_SKIP; key++)
-				if (can_be_shared(key) &&
-				    key != DRAFT_REQUIRED &&
-				    model->settings[key].n)
-					break;
-		const char *what = key == DRAFT_REQUIRED ? "optional"
-				   : key < DRAFT_SKIP	 ? draft_key_name(key)
-							 : "more";
-
-		name = arena_printf(arena, STR_FMT "-%s", STR_ARG(machine),
-				    what);
+	for (unsigned i = 2; is_template_name(writer, buf_str(&name)); i++) {
+		name.n = n;
+		buf_printf(&name, "-%u", i);
 	}
-	struct str unique = name;
-
-	for (unsigned i = 2; is_template_name(writer, unique); i++)
-		unique = arena_printf(arena, STR_FMT "-%u", STR_ARG(name), i);
-	return unique;
+	return arena_str(writer->draft->arena, buf_str(&name));
 }
 
 static int by_count(const void *a, const void *b)
@@ -149,10 +156,10 @@ static void find_templates(struct writer *writer)
 	}
 	array_sort(&found, by_count);
 	array_each (struct template, template, &found)
-		if (template->count >= LEAST_ALIKE) {
-			template->name = name_template(writer, template->model);
+		if (template->count >= LEAST_ALIKE)
 			array_push(&writer->templates, *template);
-		}
+	array_each (struct template, template, &writer->templates)
+		template->name = name_template(writer, template->model);
 	array_release(&found);
 }
 
@@ -195,7 +202,7 @@ static const struct template *best_template(const struct writer *writer,
 
 /* "NAME: {key: value, ...}" on a line, or a key a line where that is long. */
 static void write_settings(struct buf *out, struct str name,
-			   const struct str *settings, struct str note)
+			   const struct str *settings)
 {
 	auto_buf struct buf line = BUF_EMPTY;
 	size_t n = 0;
@@ -211,16 +218,12 @@ static void write_settings(struct buf *out, struct str name,
 	buf_append_text(&line, "}");
 	if (line.n <= MOST_COLUMNS || n < 2) {
 		buf_append(out, buf_str(&line));
-		if (note.n)
-			buf_printf(out, "  # " STR_FMT, STR_ARG(note));
 		buf_append_byte(out, '\n');
 		return;
 	}
 	buf_append_text(out, "  ");
 	yaml_append_scalar(out, name);
 	buf_append_byte(out, ':');
-	if (note.n)
-		buf_printf(out, "  # " STR_FMT, STR_ARG(note));
 	buf_append_byte(out, '\n');
 	for (int key = 0; key < DRAFT_KEY_COUNT; key++)
 		if (settings[key].n)
@@ -243,7 +246,7 @@ static void write_service(struct writer *writer,
 				: service->settings[key];
 	if (template)
 		settings[DRAFT_LIKE] = template->name;
-	write_settings(writer->out, service->name, settings, service->note);
+	write_settings(writer->out, service->name, settings);
 }
 
 static void write_services(struct writer *writer)
@@ -425,8 +428,7 @@ static void write_shared(struct writer *writer)
 			settings[key] = can_be_shared((enum draft_key)key)
 						? template->model->settings[key]
 						: STR_EMPTY;
-		write_settings(writer->out, template->name, settings,
-			       STR_EMPTY);
+		write_settings(writer->out, template->name, settings);
 	}
 }
 
