@@ -264,6 +264,8 @@ static bool take_script(struct runner *runner, struct str path)
 	struct str source;
 
 	if (!find_file(runner, path, &source)) {
+		if (str_find(path, '$') >= 0)
+			return false; /* asked about already */
 		draft_ask(runner->draft, runner->at, runner->service,
 			  "which file of the source is '" STR_FMT "', which "
 			  "the command starts?",

@@ -155,20 +155,22 @@ static void settle_dependencies(struct draft *draft)
 
 /* -- ports -- */
 
-static void claim(struct draft *draft, struct map *claims,
-		  struct draft_service *service, struct str machine,
-		  const struct draft_port *port)
+static struct str port_key(struct draft *draft, struct str machine,
+			   const struct draft_port *port)
 {
-	struct str key =
-		arena_printf(draft->arena, STR_FMT ":%u/%d", STR_ARG(machine),
-			     port->number, port->is_udp);
-	struct draft_service *other = map_get(claims, key);
+	return arena_printf(draft->arena, STR_FMT ":%u/%d", STR_ARG(machine),
+			    port->number, port->is_udp);
+}
 
-	if (!other) {
-		map_set(claims, key, service);
-		return;
-	}
-	if (str_eq(other->name, service->name) || is_skipped(service))
+/* Leaves out a service whose port another one has. */
+static void check_port(struct draft *draft, const struct map *claims,
+		       struct draft_service *service, struct str machine,
+		       const struct draft_port *port)
+{
+	const struct draft_service *other =
+		map_get(claims, port_key(draft, machine, port));
+
+	if (!other || is_skipped(service) || str_eq(other->name, service->name))
 		return;
 	draft_ask(draft, service->ports_at, service,
 		  "port %u is that of '" STR_FMT "' (" STR_FMT ":%u) on the "
@@ -182,22 +184,27 @@ static void claim(struct draft *draft, struct map *claims,
 			  port->number, STR_ARG(other->name)));
 }
 
+/* Who comes first has a port; who is left out has none. */
 static void settle_ports(struct draft *draft)
 {
 	auto_map struct map claims = MAP_EMPTY;
 
 	array_each (struct draft_service *, pointer, &draft->services) {
 		struct draft_service *service = *pointer;
-		size_t machines = service->machines.n;
+		struct str machine = service->machines.n
+					     ? service->machines.p[0]
+					     : STR_EMPTY;
 
+		if (is_skipped(service) ||
+		    (service->twin_of && is_skipped(service->twin_of)))
+			continue;
+		array_each (struct draft_port, port, &service->ports)
+			check_port(draft, &claims, service, machine, port);
 		if (is_skipped(service))
 			continue;
-		for (size_t i = 0; i < (machines ? machines : 1); i++)
-			array_each (struct draft_port, port, &service->ports)
-				claim(draft, &claims, service,
-				      machines ? service->machines.p[i]
-					       : STR_EMPTY,
-				      port);
+		array_each (struct draft_port, port, &service->ports)
+			map_set(&claims, port_key(draft, machine, port),
+				service);
 	}
 }
 
@@ -331,9 +338,10 @@ static void add_override(struct buf *out, const struct draft_service *twin)
 	for (int key = DRAFT_FAMILY; key <= DRAFT_SKIP; key++) {
 		struct str value = twin->settings[key];
 
-		/* How it is started is asked about once. */
+		/* How it is started, and why it is left out, is asked about
+		 * once. */
 		if (str_eq(value, first->settings[key]) ||
-		    (key == DRAFT_RUN && value.n == 0))
+		    (value.n == 0 && (key == DRAFT_RUN || key == DRAFT_SKIP)))
 			continue;
 		buf_printf(out, "%s%s: ", n++ ? ", " : "",
 			   draft_key_name((enum draft_key)key));

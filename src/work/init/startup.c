@@ -487,7 +487,7 @@ static void read_health(struct startup *startup, const struct yaml_node *checks)
 		if (value.n == 0 || str_eq(value, str_from(keys[i].usual)))
 			continue;
 		buf_printf(&out, "%s%s: ", out.n ? ", " : "{", keys[i].to);
-		yaml_append_scalar(
+		draft_append_measure(
 			&out, arena_printf(startup->draft->arena, STR_FMT "%s",
 					   STR_ARG(value), keys[i].unit));
 	}
