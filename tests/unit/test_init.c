@@ -139,6 +139,23 @@ static void names_of_files_are_judged(void **state)
 	assert_int_equal(fs_remove_tree(root, NULL), 0);
 }
 
+static void an_image_that_is_no_name_is_asked_about(void **state)
+{
+	auto_free char *root = write_tree(
+		"Dockerfile", "FROM python:3.10-sli[m\nCMD [\"x.py\"]\n");
+	auto_init struct init_result result = {.arena = ARENA_EMPTY};
+	const char *file = "Dockerfile";
+	struct init_options options = {root, &file, 1};
+
+	(void)state;
+	assert_int_equal(init_run(&options, &result, NULL), 0);
+	assert_good(&result);
+	assert_true(str_starts(result.questions[0].ask,
+			       STR("the image 'python:3.10-sli[m' cannot be "
+				   "written")));
+	assert_int_equal(fs_remove_tree(root, NULL), 0);
+}
+
 /* Names, paths, numbers and commands that fleet.yaml does not take: each is
  * asked about, and none of them gets into the text as anything else. */
 static void hostile_values_stay_values(void **state)
@@ -182,6 +199,7 @@ int main(void)
 		cmocka_unit_test(trees_give_what_is_expected),
 		cmocka_unit_test(bad_files_have_their_message),
 		cmocka_unit_test(names_of_files_are_judged),
+		cmocka_unit_test(an_image_that_is_no_name_is_asked_about),
 		cmocka_unit_test(hostile_values_stay_values),
 	};
 

@@ -128,7 +128,7 @@ static void add_health(struct builder *builder,
 		       const struct dockerfile_instruction *instruction)
 {
 	struct dockerfile_image *image = builder->image;
-	struct str text = instruction->text, word = text;
+	struct str text = instruction->text, word;
 	size_t n = 0;
 
 	while (n < text.n && !strchr(" \t", text.p[n]))

@@ -274,16 +274,14 @@ static void run_command(struct run *run, const struct dockerfile_texts *words,
 	} else if (str_starts(name, STR("pip")) &&
 		   !str_starts(name, STR("pipenv"))) {
 		run_pip(run, words, at);
-	} else if (is_one_of(name, projects)) {
+	} else if (is_one_of(name, projects) ||
+		   (run->is_final && is_one_of(name, others))) {
 		if (behind_install(words, at + 1, installs))
 			add_unknown(run, words, at);
 	} else if (!run->is_final) {
 		return; /* what is not copied over is not in the image */
 	} else if (str_eq(name, STR("apt-get")) || str_eq(name, STR("apt"))) {
 		run_apt(run, words, at);
-	} else if (is_one_of(name, others)) {
-		if (behind_install(words, at + 1, installs))
-			add_unknown(run, words, at);
 	} else if (str_eq(name, STR("mkdir")) && gives_away) {
 		run_mkdir(run, words, at);
 	}

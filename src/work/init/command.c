@@ -44,11 +44,6 @@ bool command_split(struct draft *draft, struct str text,
 	return true;
 }
 
-static struct str base_name(struct str word)
-{
-	return str_slice(word, (size_t)(str_rfind(word, '/') + 1), word.n);
-}
-
 static bool is_one_of(struct str word, const char *const *words)
 {
 	for (; *words; words++)
@@ -132,7 +127,8 @@ static bool skip_wrappers(struct runner *runner)
 	static const char *const users[] = {"gosu", "su-exec", NULL};
 
 	for (unsigned left = 8; left > 0; left--) {
-		struct str name = base_name(word_at(runner, runner->next));
+		struct str name =
+			draft_base_name(word_at(runner, runner->next));
 
 		if (is_one_of(name, shells) &&
 		    str_starts(word_at(runner, runner->next + 1), STR("-")) &&
@@ -145,11 +141,10 @@ static bool skip_wrappers(struct runner *runner)
 				runner->next++;
 			while (str_starts(word_at(runner, runner->next),
 					  STR("-")));
-		} else if (is_one_of(name, projects) &&
-			   str_eq(word_at(runner, runner->next + 1),
-				  STR("run"))) {
-			runner->next += 2;
-		} else if (is_one_of(name, users)) {
+		} else if (is_one_of(name, users) ||
+			   (is_one_of(name, projects) &&
+			    str_eq(word_at(runner, runner->next + 1),
+				   STR("run")))) {
 			runner->next += 2;
 		} else if (str_eq(name, STR("exec"))) {
 			runner->next++;
@@ -161,25 +156,13 @@ static bool skip_wrappers(struct runner *runner)
 }
 
 /* `run` is no shell: variables get the value that they have now. */
-static bool look_up(void *context, struct str name, struct str *value)
-{
-	const struct draft_service *service = context;
-
-	array_each (const struct draft_pair, pair, &service->env)
-		if (str_eq(pair->name, name)) {
-			*value = pair->value;
-			return true;
-		}
-	return false;
-}
-
 static void replace_variables(struct runner *runner)
 {
 	for (size_t i = runner->next; i < runner->words.n; i++) {
 		struct str *word = &runner->words.p[i];
 		auto_interpolation struct interpolation interpolation = {
-			.lookup = look_up,
-			.context = runner->service,
+			.lookup = draft_lookup,
+			.context = &runner->service->env,
 		};
 		auto_buf struct buf out = BUF_EMPTY;
 
@@ -409,7 +392,7 @@ static bool take_program(struct runner *runner)
 		"dagster", "jupyter",	"django-admin", "waitress-serve",
 		NULL};
 	struct str word = word_at(runner, runner->next);
-	struct str name = base_name(word);
+	struct str name = draft_base_name(word);
 
 	if (is_python(name)) {
 		runner->next++;

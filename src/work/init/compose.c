@@ -30,23 +30,11 @@ void compose_ask(struct compose *compose, const struct yaml_node *node,
 		  compose->service, "%s", buf_text(&ask));
 }
 
-static bool look_up(void *context, struct str name, struct str *value)
-{
-	const struct compose *compose = context;
-
-	array_each (const struct draft_pair, pair, &compose->variables)
-		if (str_eq(pair->name, name)) {
-			*value = pair->value;
-			return true;
-		}
-	return false;
-}
-
 struct str compose_text(struct compose *compose, const struct yaml_node *node)
 {
 	auto_interpolation struct interpolation interpolation = {
-		.lookup = look_up,
-		.context = compose,
+		.lookup = draft_lookup,
+		.context = &compose->variables,
 	};
 	auto_buf struct buf out = BUF_EMPTY;
 	struct str text = draft_scalar(node);

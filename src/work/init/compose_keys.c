@@ -6,7 +6,7 @@
 /* [[HOST:]PUBLISHED:]TARGET[/PROTOCOL] */
 static void read_port(struct compose *compose, const struct yaml_node *node)
 {
-	struct str text = compose_text(compose, node), ports = text, target;
+	struct str text = compose_text(compose, node), ports, target;
 	ptrdiff_t colon = str_rfind(text, ':');
 
 	target = str_slice(text, (size_t)(colon + 1), text.n);
@@ -163,7 +163,7 @@ void compose_needs_gpu(struct compose *compose, const struct yaml_node *node)
 		       STR("required"), compose_place(compose, node));
 }
 
-/* HOST[:TARGET[:rwm]], {source, target}, or nvidia.com/gpu=all. */
+/* HOST[:TARGET[:rwm]], {source, target}, or VENDOR/gpu=all. */
 static void read_device(struct compose *compose, const struct yaml_node *node,
 			struct draft_texts *devices)
 {

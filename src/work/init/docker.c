@@ -93,6 +93,19 @@ static void read_python_base(struct docker *docker, struct str tag,
 	}
 	if (number == 11)
 		return;
+	auto_buf struct buf image = BUF_EMPTY;
+	struct str why;
+
+	buf_append_text(&image, "{image: ");
+	yaml_append_scalar(&image, docker->image.base.s);
+	buf_append_byte(&image, '}');
+	if (!draft_is_fine(draft, "infra", buf_str(&image), &why)) {
+		draft_ask(draft, at, docker->service,
+			  "the image '" STR_FMT "' cannot be written (" STR_FMT
+			  "): which one is it?",
+			  STR_ARG(docker->image.base.s), STR_ARG(why));
+		return;
+	}
 	if (draft_python(draft, version).n == 0)
 		draft_set_pair(&draft->pythons, version, docker->image.base.s);
 	docker->service->settings[DRAFT_FAMILY] =

@@ -96,6 +96,23 @@ void draft_set_pair(struct draft_pairs *pairs, struct str name,
 	array_push(pairs, (struct draft_pair){name, value});
 }
 
+bool draft_lookup(void *context, struct str name, struct str *value)
+{
+	const struct draft_pairs *pairs = context;
+
+	array_each (const struct draft_pair, pair, pairs)
+		if (str_eq(pair->name, name)) {
+			*value = pair->value;
+			return true;
+		}
+	return false;
+}
+
+struct str draft_base_name(struct str path)
+{
+	return str_slice(path, (size_t)(str_rfind(path, '/') + 1), path.n);
+}
+
 void draft_append_texts(struct buf *out, const struct draft_texts *texts)
 {
 	if (texts->n == 1) {

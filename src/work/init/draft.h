@@ -181,6 +181,11 @@ void draft_set_user(struct draft *draft, struct draft_service *service,
 /* The image of a Python version beside the default one, or empty. */
 struct str draft_python(const struct draft *draft, struct str version);
 
+/* A callback of facts/interpolate.h over a struct draft_pairs. */
+bool draft_lookup(void *context, struct str name, struct str *value);
+/* The last part of a path. */
+struct str draft_base_name(struct str path);
+
 /* "a", [a, b] and {a: b} in flow form. */
 void draft_append_texts(struct buf *out, const struct draft_texts *texts);
 void draft_append_pairs(struct buf *out, const struct draft_pairs *pairs);

@@ -9,11 +9,6 @@
 
 enum { MOST_FILES = 100000, MOST_DEPTH = 6, MOST_NAMES = 12 };
 
-static struct str base_name(struct str path)
-{
-	return str_slice(path, (size_t)(str_rfind(path, '/') + 1), path.n);
-}
-
 /* Folders whose files are not the fleet's own. */
 static bool is_foreign(const char *name)
 {
@@ -97,9 +92,9 @@ struct str find_machine(struct draft *draft, struct str path)
 	struct str config = draft_folder_of(path);
 	struct str top = draft_folder_of(config);
 
-	return str_eq(base_name(config), STR("config")) &&
+	return str_eq(draft_base_name(config), STR("config")) &&
 			       !str_eq(top, STR("."))
-		       ? find_machine_name(draft, base_name(top))
+		       ? find_machine_name(draft, draft_base_name(top))
 		       : STR_EMPTY;
 }
 
@@ -123,7 +118,7 @@ static bool is_startup(struct str path)
 
 static bool is_compose(struct str path)
 {
-	struct str name = base_name(path);
+	struct str name = draft_base_name(path);
 
 	return is_yaml(path) && (str_starts(name, STR("compose")) ||
 				 str_starts(name, STR("docker-compose")));
@@ -131,7 +126,7 @@ static bool is_compose(struct str path)
 
 bool find_is_dockerfile(struct str path)
 {
-	struct str name = base_name(path);
+	struct str name = draft_base_name(path);
 
 	return (str_eq(name, STR("Dockerfile")) ||
 		str_starts(name, STR("Dockerfile.")) ||
@@ -208,7 +203,7 @@ static void find_startup(struct draft *draft, const struct draft_texts *files,
 		}
 	array_each (const struct str, file, files)
 		if (sources->n && !is_startup(*file) && is_yaml(*file) &&
-		    str_find_str(base_name(*file), STR("startup")) >= 0)
+		    str_find_str(draft_base_name(*file), STR("startup")) >= 0)
 			ask_about(draft, *file, false, &taken);
 	array_release(&taken);
 }
@@ -228,7 +223,7 @@ static void find_compose(struct draft *draft, const struct draft_texts *files,
 	for (size_t i = 0; i < 4 && sources->n == 0; i++)
 		array_each (const struct str, file, files)
 			if (sources->n == 0 &&
-			    str_eq(base_name(*file), str_from(names[i])))
+			    str_eq(draft_base_name(*file), str_from(names[i])))
 				array_push(sources, *file);
 	if (sources->n)
 		names_of(draft, sources->p[0], true, &taken);

@@ -18,14 +18,9 @@ struct script {
 	struct str package; /* requirements.txt beside or above it, or empty */
 };
 
-static struct str base_name(struct str path)
-{
-	return str_slice(path, (size_t)(str_rfind(path, '/') + 1), path.n);
-}
-
 static bool is_test(struct str path)
 {
-	struct str name = base_name(path);
+	struct str name = draft_base_name(path);
 
 	return str_starts(name, STR("test_")) ||
 	       str_ends(name, STR("_test.py")) ||
@@ -86,7 +81,7 @@ static bool is_usual(struct draft *draft, struct str path)
 	struct str file;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (str_eq(base_name(path), str_from(names[i])))
+		if (str_eq(draft_base_name(path), str_from(names[i])))
 			return draft_clean_path(draft, draft_folder_of(path),
 						STR("requirements.txt"),
 						&file) &&
@@ -99,13 +94,14 @@ static struct str name_of(struct draft *draft, struct str path)
 {
 	static const char *const usual[] = {"main", "app",     "server",
 					    "run",  "service", "__main__"};
-	struct str stem = base_name(path), folder = draft_folder_of(path);
+	struct str stem = draft_base_name(path), folder = draft_folder_of(path);
 
 	stem.n -= 3;
 	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
 		if (str_eq(stem, str_from(usual[i])))
-			return str_eq(folder, STR(".")) ? draft->name
-							: base_name(folder);
+			return str_eq(folder, STR("."))
+				       ? draft->name
+				       : draft_base_name(folder);
 	return stem;
 }
 

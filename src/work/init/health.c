@@ -4,18 +4,6 @@
 #include "codec/json.h"
 #include "facts/interpolate.h"
 
-static bool look_up(void *context, struct str name, struct str *value)
-{
-	const struct draft_service *service = context;
-
-	array_each (const struct draft_pair, pair, &service->env)
-		if (str_eq(pair->name, name)) {
-			*value = pair->value;
-			return true;
-		}
-	return false;
-}
-
 /* ["curl", "-f", URL] as a line. */
 static struct str as_line(struct draft *draft, struct str command)
 {
@@ -177,8 +165,8 @@ void command_to_health(struct draft *draft, struct draft_service *service,
 		       struct draft_place at)
 {
 	auto_interpolation struct interpolation interpolation = {
-		.lookup = look_up,
-		.context = service,
+		.lookup = draft_lookup,
+		.context = &service->env,
 	};
 	auto_buf struct buf line = BUF_EMPTY, out = BUF_EMPTY;
 	struct str value, shown = as_line(draft, command);

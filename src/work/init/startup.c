@@ -54,25 +54,13 @@ void startup_names(const struct yaml_node *root, struct draft_texts *names)
 
 /* -- variables -- */
 
-static bool look_up(void *context, struct str name, struct str *value)
-{
-	const struct startup *startup = context;
-
-	array_each (const struct draft_pair, pair, &startup->environment)
-		if (str_eq(pair->name, name)) {
-			*value = pair->value;
-			return true;
-		}
-	return false;
-}
-
 /* A text with its variables replaced. Asks where one has no value. */
 static struct str replaced(struct startup *startup, struct draft_service *to,
 			   const struct yaml_node *node)
 {
 	auto_interpolation struct interpolation interpolation = {
-		.lookup = look_up,
-		.context = startup,
+		.lookup = draft_lookup,
+		.context = &startup->environment,
 	};
 	auto_buf struct buf out = BUF_EMPTY;
 
@@ -99,8 +87,8 @@ static void note_offsets(struct startup *startup, const struct yaml_node *node,
 
 	while ((at = str_find(rest, '$')) >= 0) {
 		auto_interpolation struct interpolation one = {
-			.lookup = look_up,
-			.context = startup,
+			.lookup = draft_lookup,
+			.context = &startup->environment,
 		};
 		auto_buf struct buf value = BUF_EMPTY;
 
@@ -128,8 +116,8 @@ static void read_port(struct startup *startup, struct draft_service *service,
 		      const char *name, const struct yaml_node *node)
 {
 	auto_interpolation struct interpolation interpolation = {
-		.lookup = look_up,
-		.context = startup,
+		.lookup = draft_lookup,
+		.context = &startup->environment,
 	};
 	uint64_t number;
 
@@ -186,8 +174,8 @@ static bool read_condition(struct startup *startup,
 			   const struct yaml_node *node, bool *value)
 {
 	auto_interpolation struct interpolation interpolation = {
-		.lookup = look_up,
-		.context = startup,
+		.lookup = draft_lookup,
+		.context = &startup->environment,
 	};
 	auto_buf struct buf out = BUF_EMPTY;
 
@@ -270,8 +258,8 @@ static void read_config(struct startup *startup, struct draft_service *service,
 		const struct yaml_node *value = node->pairs[i].value;
 		struct str key = node->pairs[i].key->text;
 		auto_interpolation struct interpolation interpolation = {
-			.lookup = look_up,
-			.context = startup,
+			.lookup = draft_lookup,
+			.context = &startup->environment,
 		};
 		bool is_known = false;
 		uint64_t number;
