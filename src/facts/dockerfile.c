@@ -101,7 +101,7 @@ static void read_flags(struct reader *reader, struct str *text,
 
 		while (n < text->n && text->p[n] != ' ' && text->p[n] != '\t')
 			n++;
-		struct str word = str_slice(*text, 2, n), name;
+		struct str word = str_slice(*text, 2, n), name = STR_EMPTY;
 
 		*text = str_trim(str_slice(*text, n, text->n));
 		str_split(&word, '=', &name);

@@ -115,6 +115,8 @@ static void variables_follow_their_scope(void **state)
 			 "WORKDIR /srv\n"
 			 "WORKDIR sub/../app\n"
 			 "EXPOSE $A 53/udp\n"
+			 "ARG \"\"\n"
+			 "RUN -- true\n"
 			 "USER ${T}:1\n",
 			 &arena);
 	static const char *const expected[][2] = {

@@ -175,6 +175,10 @@ static void hostile_values_stay_values(void **state)
 		"{test: 'curl http://localhost:99999/', interval: 'x}'}}}\n",
 		"services: {a: {command: python x.py, depends_on: [a, b]}, b: "
 		"{command: [], depends_on: {a: {}}}, i: {image: '-'}}\n",
+		"services: {a: {command: python x.py, ports: [{}, {target: "
+		"''}, "
+		"''], devices: [/dev/a, ''], healthcheck: {test: "
+		"/dev/tcp/}}}\n",
 	};
 
 	(void)state;

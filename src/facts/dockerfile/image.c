@@ -61,7 +61,7 @@ static void add_env(struct builder *builder,
 		return;
 	}
 	for (size_t i = 0; i < words.n; i++) {
-		struct str value = words.p[i].s, name;
+		struct str value = words.p[i].s, name = STR_EMPTY;
 
 		str_split(&value, '=', &name);
 		dockerfile_set_pair(builder->arena, &builder->image->env,

@@ -143,7 +143,7 @@ void dockerfile_arg(const struct dockerfile_scope *scope,
 
 	dockerfile_words(scope, instruction->text, instruction->line, &words);
 	for (size_t i = 0; i < words.n; i++) {
-		struct str value = words.p[i].s, name;
+		struct str value = words.p[i].s, name = STR_EMPTY;
 
 		str_split(&value, '=', &name);
 		const struct dockerfile_pair *given =

@@ -167,7 +167,7 @@ void compose_needs_gpu(struct compose *compose, const struct yaml_node *node)
 static void read_device(struct compose *compose, const struct yaml_node *node,
 			struct draft_texts *devices)
 {
-	struct str rest = compose_text(compose, node), host, target;
+	struct str rest = compose_text(compose, node), host, target = STR_EMPTY;
 
 	if (node->kind == YAML_MAP) {
 		host = compose_text(compose, yaml_get(node, "source"));

@@ -96,6 +96,7 @@ static void read_python_base(struct docker *docker, struct str tag,
 	auto_buf struct buf image = BUF_EMPTY;
 	struct str why;
 
+	version = arena_printf(draft->arena, "3.%u", (unsigned)number);
 	buf_append_text(&image, "{image: ");
 	yaml_append_scalar(&image, docker->image.base.s);
 	buf_append_byte(&image, '}');

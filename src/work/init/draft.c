@@ -405,7 +405,7 @@ static bool take_range(struct str text, uint64_t *first, uint64_t *last)
 void draft_add_port_range(struct draft *draft, struct draft_service *service,
 			  struct str text, struct draft_place at)
 {
-	struct str rest = text, numbers;
+	struct str rest = text, numbers = STR_EMPTY;
 	uint64_t first, last;
 
 	str_split(&rest, '/', &numbers);

@@ -100,7 +100,7 @@ static bool find_grpc(struct draft *draft, struct str command,
 static bool find_tcp(struct draft *draft, struct str command, struct str *value)
 {
 	ptrdiff_t at = str_find_str(command, STR("/dev/tcp/"));
-	struct str rest = command, word = STR_EMPTY, host;
+	struct str rest = command, word = STR_EMPTY, host = STR_EMPTY;
 	uint64_t port = 0;
 
 	if (at >= 0) {
