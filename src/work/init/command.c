@@ -462,6 +462,10 @@ void command_to_run(struct draft *draft, struct draft_service *service,
 		.draft = draft, .service = service, .image = image};
 	size_t asked = draft->questions.n;
 
+	if (!image->entrypoint.at.line && !image->command.at.line)
+		draft_ask(draft, service->at, service,
+			  "nothing says how it is started: which script or "
+			  "module is it?");
 	if (gather(&runner) && skip_wrappers(&runner)) {
 		replace_variables(&runner);
 		if (take_program(&runner)) {
