@@ -112,9 +112,10 @@ const struct cli_verb verb_init = {
 	.summary = "write fleet.yaml from what is there",
 	.synopsis = "[-o FILE] [--force] [FILE...]",
 	.about = "Writes fleet.yaml from startup_config.yaml, compose files, "
-		 "Dockerfiles or folders\nwith scripts: those that are named, "
-		 "or those that it finds. What they do not decide\nbecomes a "
-		 "question at the end of the file, with the file and line "
+		 "Dockerfiles or\nfolders with scripts: those that are named, "
+		 "or "
+		 "those that it finds. What they\ndo not decide becomes a "
+		 "question at the end of the file, with the file and line\n"
 		 "where it arose.\n\n"
 		 "  slipway init\n"
 		 "  slipway init compose.yaml --json | jq '.questions[].ask'\n"
