@@ -27,7 +27,7 @@ struct cli_options {
 	unsigned jobs;		     /* 0: one per core */
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;
-	bool check, record, remove, replan;
+	bool check, record, remove, replan, force;
 	const char *upgrade; /* "": everything, else one package; NULL: not */
 	char **words;	     /* services, globs, family:GLOB, machine:NAME */
 	size_t word_count;

@@ -44,6 +44,8 @@ def sick(hello, tmp_path_factory):
   Lost: {machines: desk, family: core, run: echo/lost.py}
   Pinned: {machines: desk, family: core, run: echo/pinned.py, extra: [pyzmq==0.0.1]}
   Dynamic: {machines: desk, family: core, run: echo/dynamic.py}
+questions:
+  - {ask: "which engine?", from: "startup_config.yaml:1", services: Dynamic}
 """)
     made.write({"echo/lost.py": "import no_such_module_anywhere\n",
                 "echo/pinned.py": "import zmq\n",

@@ -165,6 +165,57 @@ static bool speaks_for_service(const struct check *check, const bool *chosen,
 	return true;
 }
 
+/* The others are said with their services. */
+static bool is_of_fleet(const struct manifest *manifest,
+			const struct manifest_question *question)
+{
+	array_each (const struct manifest_text, name, &question->services) {
+		const struct manifest_service *service =
+			manifest_service(manifest, name->s);
+
+		if (service && service->settings.skip.s.n == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Questions that touch no service, or only those that are skipped. */
+static void print_questions(const struct manifest *manifest)
+{
+	array_each (const struct manifest_question, question,
+		    &manifest->questions)
+		if (is_of_fleet(manifest, question))
+			printf("question: %s:%u: " STR_FMT "\n  hint: it arose "
+			       "at " STR_FMT "; answer it, then remove it from "
+			       "'questions'\n",
+			       manifest->path, question->at.line,
+			       STR_ARG(question->ask.s),
+			       STR_ARG(question->from.s));
+}
+
+static json_t *questions_json(const struct manifest *manifest)
+{
+	json_t *list = json_array();
+
+	array_each (const struct manifest_question, question,
+		    &manifest->questions) {
+		json_t *entry = json_object(), *services = json_array();
+
+		array_each (const struct manifest_text, name,
+			    &question->services)
+			json_array_append_new(services, json_new_str(name->s));
+		json_object_set_new(entry, "ask",
+				    json_new_str(question->ask.s));
+		json_object_set_new(entry, "from",
+				    json_new_str(question->from.s));
+		json_object_set_new(entry, "line",
+				    json_integer(question->at.line));
+		json_object_set_new(entry, "services", services);
+		json_array_append_new(list, entry);
+	}
+	return list;
+}
+
 static void print_json(const struct check *check, const bool *shown)
 {
 	json_t *root = json_object(), *services = json_array();
@@ -175,6 +226,7 @@ static void print_json(const struct check *check, const bool *shown)
 				services,
 				instance_json(check, &check->instances[i]));
 	json_object_set_new(root, "services", services);
+	json_object_set_new(root, "questions", questions_json(check->manifest));
 	workspace_print_json(root);
 }
 
@@ -221,8 +273,10 @@ static int run(const struct cli_options *options, struct error **err)
 		speaks[i] = shown[i] && speaks_for_service(&check, shown, i);
 	if (options->json)
 		print_json(&check, speaks);
-	else
+	else {
+		print_questions(workspace.manifest);
 		cli_print_check(&check, speaks, stdout);
+	}
 	return exit_status(&check, speaks, options->strict);
 }
 

@@ -177,6 +177,38 @@ static void place_in_manifest(const struct check *check,
 		}
 }
 
+static bool touches(const struct manifest_question *question, struct str name)
+{
+	for (size_t i = 0; i < question->services.n; i++)
+		if (str_eq(question->services.p[i].s, name))
+			return true;
+	return false;
+}
+
+/* Questions of `slipway init` that touch the service and are not answered. */
+static void judge_questions(const struct check *check,
+			    const struct manifest_instance *instance,
+			    struct arena *arena, struct diagnostics *said)
+{
+	array_each (const struct manifest_question, question,
+		    &check->manifest->questions)
+		if (touches(question, instance->service->name.s))
+			said->p[said->n++] = (struct diagnostic){
+				.level = DIAGNOSTIC_UNCERTAIN,
+				.code = STR("question-open"),
+				.file = str_from(check->manifest->path),
+				.line = question->at.line,
+				.column = question->at.column,
+				.message = question->ask.s,
+				.hint = arena_printf(
+					arena,
+					"it arose at " STR_FMT "; answer it in "
+					"the service, then remove it from "
+					"'questions'",
+					STR_ARG(question->from.s)),
+			};
+}
+
 static void judge_instance(struct judge *judge, const struct lock *lock,
 			   const struct str *paths,
 			   struct check_instance *instance)
@@ -196,11 +228,13 @@ static void judge_instance(struct judge *judge, const struct lock *lock,
 	struct diagnostics others = {
 		arena_new_array(arena, struct diagnostic,
 				instance->graph.import_count +
-					settings->data.n),
+					settings->data.n +
+					judge->check->manifest->questions.n),
 		0};
 
 	judge_owners(judge, lock, instance, &others);
 	judge_data(judge->check, settings, arena, &others);
+	judge_questions(judge->check, instance->instance, arena, &others);
 	struct verdict_input input = {
 		.graph = &instance->graph,
 		.paths = paths,
