@@ -190,10 +190,8 @@ def test_a_family_and_the_plan_stand_on_the_base(made, registry, tmp_path):
 def test_it_runs_in_docker(made, skopeo, docker):
     port = free_port()
     name = f"slipway-test-py310:{port}"
-    docker.remove_after(name)
-    subprocess.run([skopeo, "copy", "-q",
-                    f"oci:{made.fleet.store}:{made.image['reference']}",
-                    f"docker-daemon:{name}"], check=True)
+    docker.take(skopeo, f"oci:{made.fleet.store}:{made.image['reference']}",
+                name)
     container = docker.start("-p", f"127.0.0.1:{port}:5555",
                              "--health-interval", "1s", name)
     assert ask(port, {"action": "ping"}) == {"status": "ok", "answer": "pong"}
@@ -286,8 +284,8 @@ def save(kind, image, folder, skopeo, docker):
         return {"oci": f"{folder}/lay:out:3.10-slim"}
     path = folder / "image.tar"
     if kind == "docker-save":
-        docker.remove_after("slipway-test-saved:1")
-        copy(skopeo, image, "docker-daemon:slipway-test-saved:1")
+        docker.take(skopeo, f"oci:{image}:3.10-slim",
+                    "slipway-test-saved:1")
         docker("save", "-o", path, "slipway-test-saved:1")
     else:
         copy(skopeo, image, f"{kind}:{path}:saved:1")
