@@ -12,7 +12,7 @@
 
 static const struct cli_option init_options[] = {
 	{"output", 'o', CLI_TEXT, "FILE",
-	 "write there instead of fleet.yaml; '-': standard output",
+	 "another file than fleet.yaml; '-' prints it",
 	 offsetof(struct cli_options, output)},
 	{"force", 'f', CLI_FLAG, NULL, "replace a fleet.yaml that is there",
 	 offsetof(struct cli_options, force)},
