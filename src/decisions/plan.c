@@ -17,6 +17,13 @@ bool plan_is_small(const struct planner *planner, uint32_t part)
 	       planner->options.own_layer_bytes;
 }
 
+bool plan_is_open(const struct rest *rest, size_t i)
+{
+	return rest->p[i].block == rest->p[0].block &&
+	       rest->p[i].block >= BLOCK_FAMILY &&
+	       rest->p[i].block <= BLOCK_FREE;
+}
+
 /* -- layers -- */
 
 ptrdiff_t plan_layer_get(struct planner *planner, ptrdiff_t parent,

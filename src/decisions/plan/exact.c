@@ -29,7 +29,8 @@ static void find_common(struct planner *planner, const struct group *group,
 		const struct rest *rest = &planner->rests[group->p[i]];
 
 		for (size_t k = 0; k < rest->n; k++)
-			planner->counts[rest->p[k].part] |= 1u << i;
+			if (plan_is_open(rest, k))
+				planner->counts[rest->p[k].part] |= 1u << i;
 	}
 	for (size_t i = 0; i < group->n; i++) {
 		const struct rest *rest = &planner->rests[group->p[i]];
@@ -38,9 +39,7 @@ static void find_common(struct planner *planner, const struct group *group,
 			uint32_t part = rest->p[k].part;
 
 			common[planner->counts[part]] +=
-				rest->p[k].block == BLOCK_FREE
-					? planner->parts[part].bytes
-					: 0;
+				planner->parts[part].bytes;
 			planner->counts[part] = 0;
 		}
 	}

@@ -101,7 +101,7 @@ static void grow_alone(struct planner *planner, ptrdiff_t parent,
 
 /* -- what all of a group share -- */
 
-/* The free parts that all have, of one size class. */
+/* The open parts that all have, of one size class. */
 static struct stack common_parts(struct planner *planner,
 				 const struct group *group, bool small)
 {
@@ -112,12 +112,13 @@ static struct stack common_parts(struct planner *planner,
 		const struct rest *rest = &planner->rests[group->p[i]];
 
 		for (size_t k = 0; k < rest->n; k++)
-			planner->counts[rest->p[k].part]++;
+			planner->counts[rest->p[k].part] +=
+				plan_is_open(rest, k);
 	}
 	for (size_t k = 0; k < first->n; k++) {
 		uint32_t part = first->p[k].part;
 
-		if (first->p[k].block == BLOCK_FREE &&
+		if (plan_is_open(first, k) &&
 		    planner->counts[part] == group->n &&
 		    plan_is_small(planner, part) == small)
 			common.p[common.n++] = part;
@@ -290,8 +291,8 @@ static struct stack first_block(const struct rest *rest)
 	return block;
 }
 
-/* What services must have in common to go one way: the whole of their next
- * block, or that only free parts are left. */
+/* What makes services go one way until their next block is complete: the whole
+ * of it. Empty where only free parts are left. */
 static void block_key(const struct rest *rest, struct buf *key)
 {
 	buf_clear(key);
@@ -322,31 +323,159 @@ static void grow_block(struct planner *planner, ptrdiff_t parent,
 	plan_grow(planner, parent, group);
 }
 
-void plan_grow(struct planner *planner, ptrdiff_t parent, struct group group)
-{
-	auto_map struct map ways = MAP_EMPTY; /* key to its number + 1 */
-	auto_buf struct buf key = BUF_EMPTY;
-	size_t *way = mem_zalloc(group.n, sizeof *way);
-	size_t *sorted = mem_zalloc(group.n, sizeof *sorted), n = 0;
+/* -- several families -- */
 
-	for (size_t i = 0; i < group.n; i++) {
-		block_key(&planner->rests[group.p[i]], &key);
-		way[i] = (size_t)(uintptr_t)map_get(&ways, buf_str(&key));
+/* Services by the way that they must go at least until their next block is
+ * complete: those of way w from starts[w] before starts[w + 1]. */
+struct ways {
+	size_t *sorted, *starts, n;
+};
+
+static void ways_release(struct ways *ways)
+{
+	free(ways->starts);
+	free(ways->sorted);
+}
+
+static struct ways find_ways(struct planner *planner, const struct group *group)
+{
+	auto_map struct map numbers = MAP_EMPTY; /* key to its number + 1 */
+	auto_buf struct buf key = BUF_EMPTY;
+	auto_free size_t *way = mem_zalloc(group->n, sizeof *way);
+	struct ways ways = {mem_zalloc(group->n, sizeof(size_t)),
+			    mem_zalloc(group->n + 1, sizeof(size_t)), 0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < group->n; i++) {
+		block_key(&planner->rests[group->p[i]], &key);
+		way[i] = (size_t)(uintptr_t)map_get(&numbers, buf_str(&key));
 		if (way[i])
 			continue;
-		way[i] = ways.n + 1;
-		map_set(&ways, buf_str(&key), (void *)(uintptr_t)way[i]);
+		way[i] = ++ways.n;
+		map_set(&numbers, buf_str(&key), (void *)(uintptr_t)way[i]);
 	}
 	for (size_t w = 1; w <= ways.n; w++) {
-		size_t start = n;
-
-		for (size_t i = 0; i < group.n; i++)
+		for (size_t i = 0; i < group->n; i++)
 			if (way[i] == w)
-				sorted[n++] = group.p[i];
-		struct group going = {sorted + start, n - start};
+				ways.sorted[n++] = group->p[i];
+		ways.starts[w] = n;
+	}
+	return ways;
+}
+
+static void grow_ways(struct planner *planner, ptrdiff_t parent,
+		      const struct ways *ways)
+{
+	for (size_t w = 0; w < ways->n; w++) {
+		size_t start = ways->starts[w];
+		struct group going = {ways->sorted + start,
+				      ways->starts[w + 1] - start};
 
 		grow_block(planner, parent, going);
 	}
-	free(sorted);
-	free(way);
+}
+
+static uint32_t block_of(const struct planner *planner, size_t service)
+{
+	const struct rest *rest = &planner->rests[service];
+
+	return rest->n ? rest->p[0].block : BLOCK_SOURCE;
+}
+
+static bool is_loose(const struct planner *planner, size_t service)
+{
+	return block_of(planner, service) >= BLOCK_FREE;
+}
+
+/* Ways apart by what saves most: one service stands for all of a family's
+ * block, so that what several families share lies below them all. Those that
+ * stay without a family are grown together. False where nothing parts. */
+static bool split_ways(struct planner *planner, ptrdiff_t parent,
+		       const struct ways *ways)
+{
+	size_t total = ways->starts[ways->n], *sorted = ways->sorted;
+	auto_free size_t *way =
+		mem_zalloc(planner->input->service_count, sizeof *way);
+	struct group firsts = {mem_zalloc(total, sizeof(size_t)), 0};
+	struct group going = {mem_zalloc(total, sizeof(size_t)), 0};
+	struct group loose = {mem_zalloc(total, sizeof(size_t)), 0};
+	auto_buckets struct buckets buckets = {NULL, 0};
+
+	for (size_t w = 0; w < ways->n; w++)
+		for (size_t i = ways->starts[w]; i < ways->starts[w + 1]; i++) {
+			way[sorted[i]] = w;
+			if (i == ways->starts[w] ||
+			    is_loose(planner, sorted[i]))
+				firsts.p[firsts.n++] = sorted[i];
+		}
+	plan_split(planner, &firsts, &buckets);
+	for (size_t b = 0; b < buckets.count && buckets.count > 1; b++) {
+		bool has_family = false;
+
+		going.n = 0;
+		for (size_t i = buckets.starts[b]; i < buckets.starts[b + 1];
+		     i++) {
+			size_t one = firsts.p[i], w = way[one];
+			bool alone = is_loose(planner, one);
+			size_t n =
+				alone ? 1
+				      : ways->starts[w + 1] - ways->starts[w];
+
+			memcpy(going.p + going.n,
+			       alone ? &one : sorted + ways->starts[w],
+			       n * sizeof *going.p);
+			going.n += n;
+			has_family |= !alone;
+		}
+		if (has_family) {
+			plan_grow(planner, parent, going);
+			continue;
+		}
+		memcpy(loose.p + loose.n, going.p, going.n * sizeof *going.p);
+		loose.n += going.n;
+	}
+	if (loose.n)
+		grow_free(planner, parent, loose);
+	free(loose.p);
+	free(going.p);
+	free(firsts.p);
+	return buckets.count > 1;
+}
+
+/* Families whose blocks are not the same: first what they have in common. */
+static bool grow_mixed(struct planner *planner, ptrdiff_t *parent,
+		       const struct group *group, const struct ways *ways)
+{
+	for (size_t i = 0; i < group->n; i++)
+		if (block_of(planner, group->p[i]) < BLOCK_FAMILY)
+			return false;
+	struct stack heavy = common_parts(planner, group, false);
+	struct stack small = common_parts(planner, group, true);
+	size_t common = heavy.n + small.n;
+	bool fits = place(planner, parent, group, &heavy) &&
+		    place(planner, parent, group, &small);
+
+	free(heavy.p);
+	free(small.p);
+	if (!fits)
+		return false;
+	if (!common)
+		return split_ways(planner, *parent, ways);
+	plan_grow(planner, *parent, *group);
+	return true;
+}
+
+void plan_grow(struct planner *planner, ptrdiff_t parent, struct group group)
+{
+	struct ways ways = find_ways(planner, &group);
+
+	if (ways.n < 2) {
+		grow_ways(planner, parent, &ways);
+	} else if (!grow_mixed(planner, &parent, &group, &ways)) {
+		/* Some of it may be placed: the ways are others now. */
+		ways_release(&ways);
+		ways = find_ways(planner, &group);
+		grow_ways(planner, parent, &ways);
+	}
+	ways_release(&ways);
 }

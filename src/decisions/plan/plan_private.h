@@ -6,7 +6,8 @@
 
 /* The order in which the parts of one service may be placed: a layer holds
  * parts of one block, and a block is complete before the next begins. Base
- * parts are blocks of their own, from 0. */
+ * parts are blocks of their own, from 0. Services may share parts that are of
+ * different blocks for them, as long as each has come so far. */
 enum {
 	BLOCK_FAMILY = 1 << 16, /* + distance from the root of the family */
 	BLOCK_FREE = 1 << 17,	/* shared as it comes */
@@ -48,6 +49,9 @@ struct planner {
 
 /* True for a part that may share a layer with other small ones. */
 bool plan_is_small(const struct planner *planner, uint32_t part);
+
+/* True for a part of a rest that may be placed next, and shared. */
+bool plan_is_open(const struct rest *rest, size_t i);
 
 /* Layers that a rest needs, packed as dense as may be; only those of its parts
  * count that bear the stamp, or that do not. */

@@ -38,11 +38,12 @@ void buckets_release(struct buckets *buckets)
 	*buckets = (struct buckets){NULL, 0};
 }
 
-static bool is_looked_at(const struct splitter *splitter, struct want want)
+static bool is_looked_at(const struct splitter *splitter,
+			 const struct rest *rest, size_t i)
 {
-	return want.block == BLOCK_FREE &&
+	return plan_is_open(rest, i) &&
 	       (!splitter->heavy_only ||
-		!plan_is_small(splitter->planner, want.part));
+		!plan_is_small(splitter->planner, rest->p[i].part));
 }
 
 /* -- who has what -- */
@@ -57,7 +58,7 @@ static void count_parts(struct splitter *splitter)
 			&planner->rests[splitter->group->p[i]];
 
 		for (size_t k = 0; k < rest->n; k++)
-			if (is_looked_at(splitter, rest->p[k]) &&
+			if (is_looked_at(splitter, rest, k) &&
 			    planner->counts[rest->p[k].part]++ == 0)
 				array_push(&parts, rest->p[k].part);
 	}
@@ -82,7 +83,7 @@ static void list_members(struct splitter *splitter)
 			&planner->rests[splitter->group->p[i]];
 
 		for (size_t k = 0; k < rest->n; k++) {
-			if (!is_looked_at(splitter, rest->p[k]))
+			if (!is_looked_at(splitter, rest, k))
 				continue;
 			size_t slot = splitter->slots[rest->p[k].part];
 
@@ -202,7 +203,7 @@ static void take(struct splitter *splitter, size_t position)
 	splitter->is_taken[position] = true;
 	splitter->order[splitter->taken++] = service;
 	for (size_t k = 0; k < rest->n; k++)
-		if (is_looked_at(splitter, rest->p[k]))
+		if (is_looked_at(splitter, rest, k))
 			planner->counts[rest->p[k].part]--;
 }
 
@@ -212,7 +213,7 @@ static bool has_any(const struct splitter *splitter, size_t position)
 		&splitter->planner->rests[splitter->group->p[position]];
 
 	for (size_t k = 0; k < rest->n; k++)
-		if (is_looked_at(splitter, rest->p[k]))
+		if (is_looked_at(splitter, rest, k))
 			return true;
 	return false;
 }
