@@ -2,8 +2,9 @@
  *
  * Docker and containerd share on disk only an identical prefix of layers, so
  * the images of a fleet are paths from the roots of one forest: a base, then
- * what its family names, then what most services share by bytes, then what few
- * share, then the service's own source. A part (a layer of a base, a wheel, a
+ * what its family names (below that of others, what families have in common),
+ * then what most services share by bytes, then what few share, then the
+ * service's own source. A part (a layer of a base, a wheel, a
  * set of system packages, a source tree) is placed as a whole; several small
  * parts may be packed into one layer. Values in, values out: no files, no
  * network.

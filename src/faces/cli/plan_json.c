@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "codec/json.h"
 #include "faces/cli/plan_view.h"
 #include "work/build.h"
@@ -50,17 +51,20 @@ static json_t *layer_id(const struct plan_view *view, size_t l)
 	return json_stringn(digest_hex(&text), 16);
 }
 
-/* The names of the planned from start to before end that the layer serves. */
+/* The names of the planned from start to before end that the layer serves,
+ * each once: there is one for each machine or track. */
 static json_t *names_json(const struct plan_view *view, size_t l, size_t start,
 			  size_t end)
 {
 	json_t *names = json_array();
+	auto_map struct map seen = MAP_EMPTY;
 
-	for (size_t i = start; i < end; i++)
-		if (plan_view_stands_on(view, i, l))
-			json_array_append_new(
-				names, json_new_str(planned_instance(view, i)
-							    ->service->name.s));
+	for (size_t i = start; i < end; i++) {
+		struct str name = planned_instance(view, i)->service->name.s;
+
+		if (plan_view_stands_on(view, i, l) && map_add(&seen, name))
+			json_array_append_new(names, json_new_str(name));
+	}
 	return names;
 }
 

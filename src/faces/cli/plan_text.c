@@ -49,8 +49,9 @@ static void print_families(const struct plan_view *view, size_t l)
 
 		if (family->planned >= 0 &&
 		    assembly->plan.leaves[family->planned] == (ptrdiff_t)l)
-			printf("  = family " STR_FMT,
-			       STR_ARG(family->family->name.s));
+			printf("  = family " STR_FMT " (" STR_FMT ")",
+			       STR_ARG(family->family->name.s),
+			       STR_ARG(family->instance->track->name.s));
 	}
 }
 
