@@ -16,11 +16,14 @@ enum {
 	BASES = 2,
 	WHEELS = 14,
 	SERVICES = 9,
-	FAMILIES = 2, /* the second extends the first */
+	FAMILIES = 3,
 	FLEETS = 300,
 	CHANGES = 8,
 	MAX_LAYERS = 10,
 };
+
+/* Two families extend the first. */
+static const ptrdiff_t parents[FAMILIES] = {PLAN_NONE, 0, 0};
 
 /* A fleet that can be changed. */
 struct model {
@@ -44,7 +47,7 @@ static size_t pick(struct model *model, size_t n)
 /* Families bring their packages, those they extend too. */
 static void join_family(struct model *model, size_t service)
 {
-	for (ptrdiff_t f = model->family[service]; f >= 0; f--)
+	for (ptrdiff_t f = model->family[service]; f >= 0; f = parents[f])
 		for (size_t w = 0; w < WHEELS; w++)
 			model->has[service][w] |= model->family_has[f][w];
 }
@@ -117,7 +120,7 @@ static struct plan_family *make_families(const struct model *model,
 		for (size_t w = 0; w < WHEELS; w++)
 			if (model->family_has[f][w])
 				parts[n++] = BASES + w;
-		families[f] = (struct plan_family){(ptrdiff_t)f - 1, parts, n};
+		families[f] = (struct plan_family){parents[f], parts, n};
 	}
 	return families;
 }
@@ -189,7 +192,7 @@ static void assert_path(const struct model *model, const struct made *made,
 	const struct plan_service *service = &made->input.services[number];
 	size_t path[64], seen[BASES + WHEELS + SERVICES] = {0}, total = 0;
 	size_t n = plan_path(&made->plan, number, path);
-	int last = 0; /* base, family 0, family 1, free, source */
+	int last = 0; /* base, root, family, free, source */
 
 	assert_true(n <= MAX_LAYERS);
 	for (size_t i = 0; i < n; i++) {
@@ -203,10 +206,11 @@ static void assert_path(const struct model *model, const struct made *made,
 
 			if (part >= BASES + WHEELS)
 				rank = 4;
-			for (ptrdiff_t f = service->family; f >= 0; f--)
+			for (ptrdiff_t f = service->family; f >= 0;
+			     f = parents[f])
 				if (rank && rank < 4 &&
 				    model->family_has[f][part - BASES])
-					rank = (int)f + 1;
+					rank = f ? 2 : 1;
 			assert_true(rank >= last);
 			last = rank;
 			assert_int_equal(seen[part]++, 0);
