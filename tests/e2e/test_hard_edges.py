@@ -1,13 +1,18 @@
 """What goes wrong around a build: a full disk, two builders at once, a store of
 a newer slipway, files that lead round in a circle or out of the source."""
 
+import hashlib
 import json
+import os
+import pathlib
 import sqlite3
 import subprocess
+import sys
 
 import pytest
 
 from conftest import Fleet
+from wheel_maker import make_wheel
 
 CIRCLES = """\
 fleet: circles
@@ -63,7 +68,8 @@ def test_a_full_disk_ends_the_build_and_nothing_else(hello, tmp_path):
 
 
 def test_two_builders_of_one_store(dual, store):
-    """Each gives the digests of the first build, whoever made the bytes."""
+    """Each gives the digests of the first build, whoever made the bytes, and
+    who removes what is broken in between removes nothing."""
     dual.seed(store)
     builders = [subprocess.Popen(
         [dual.program, "-C", dual.path, "--store", store, "build", "--json",
@@ -71,6 +77,8 @@ def test_two_builders_of_one_store(dual, store):
         for services in ("family:cpu-core", "family:cpu-*")]
     before = {(image["service"], image["machine"]): image["digest"]
               for image in dual.built}
+    while any(builder.poll() is None for builder in builders):
+        Fleet(dual.program, dual.path, store).ok("verify", "--remove")
     for builder in builders:
         out, err = builder.communicate(timeout=600)
         assert builder.returncode == 0, err
@@ -95,3 +103,52 @@ def test_a_store_of_a_newer_slipway_is_left_alone(hello, store):
             result.stderr)
         assert "or another store (--store DIR)" in result.stderr
     assert {path.name for path in (store / "blobs/sha256").glob("*")} == set()
+
+
+def lies(request, wheel, sha256):
+    """A page that names the hash which the file no longer has."""
+    if not request.path.startswith("/simple/one"):
+        return False
+    link = f'<a href="/files/{wheel.name}#sha256={sha256}">{wheel.name}</a>'
+    request.answer(200, link.encode(), "text/html")
+    return True
+
+
+def test_a_wheel_that_changed_since_the_lock(hello, fleet, simple_index,
+                                             tmp_path):
+    """The index offers other bytes under the locked name."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    make_wheel(wheels, "one")
+    make_wheel(wheels, "two")
+    index = simple_index(wheels)
+    made = fleet({
+        "fleet.yaml": "bases: {py311: {debian: bookworm, python: '3.11'}}\n"
+                      "services:\n  One: {run: main.py, extra: [one]}\n"
+                      "  Two: {run: main.py, extra: [two]}\n",
+        "main.py": ""})
+    programs = pathlib.Path(sys.executable).parent  # with uv
+    made.environment = {
+        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    hello.seed(made.store)
+    made.ok("lock")
+    [wheel] = wheels.glob("one-*.whl")
+    data = bytearray(wheel.read_bytes())
+    before = hashlib.sha256(data).hexdigest()
+    data[len(data) // 2] ^= 1
+    wheel.write_bytes(data)
+    made.store = hello.seed(tmp_path / "other")
+    result = made.run("build", "--json")
+    assert result.returncode == 3
+    assert {image["service"]: image["state"]
+            for image in json.loads(result.stdout)["images"]} == {
+        "One": "failed", "Two": "built"}
+    assert f"'{wheel.name}' with the expected hash" in result.stderr
+    # The page may still name the old hash: then it is the bytes that count.
+    index.faults.append(lambda request: lies(request, wheel, before))
+    result = made.run("build")
+    assert result.returncode == 3
+    assert before in result.stderr and wheel.name in result.stderr
+    assert not (made.store / "files/sha256" / before).exists()
+    made.ok("verify")
