@@ -163,10 +163,10 @@ class Dual(Fleet):
 
 def add_missing(source, target):
     """Copies what target lacks; each file is there as a whole or not."""
-    for path in source.rglob("*"):
-        copy = target / path.relative_to(source)
-        if path.is_file() and not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.glob("[!.]*"):
+        copy = target / path.name
+        if not copy.exists():
             made = copy.with_name(f".{copy.name}.{os.getpid()}")
             shutil.copy2(path, made)
             made.rename(copy)
