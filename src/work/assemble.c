@@ -522,7 +522,10 @@ static int check_error(const struct check_instance *checked, struct error **err)
 
 		if (first->level != DIAGNOSTIC_ERROR)
 			continue;
-		if (first->file.n)
+		if (first->file.n && !first->line)
+			err_make(err, ERR_FLEET, STR_FMT ": " STR_FMT,
+				 STR_ARG(first->file), STR_ARG(first->message));
+		else if (first->file.n)
 			err_make(err, ERR_FLEET, STR_FMT ":%u:%u: " STR_FMT,
 				 STR_ARG(first->file), first->line,
 				 first->column, STR_ARG(first->message));

@@ -101,9 +101,11 @@ static int check_python(struct check *check, struct check_python *python,
 	auto_err struct error *error = NULL;
 	bool changed = false;
 
+	log_verbose("phase: scan");
 	if (check_read_sources(check, python, options->jobs, err) ||
 	    check_walk(check, python, tree, false, err))
 		return -1;
+	log_verbose("phase: base and compile");
 	if (python->runtime &&
 	    compile_reached(check, python, options->jobs, &changed, &error) &&
 	    !is_base_missing(python, error))

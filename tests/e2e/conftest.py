@@ -24,7 +24,13 @@ from simple_index import SimpleIndex
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HELLO = ROOT / "examples" / "hello"
+DUAL = ROOT / "examples" / "dual-machine"
 BUILD = pathlib.Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build"))
+CACHE = pathlib.Path(
+    os.environ.get("SLIPWAY_DEV_CACHE")
+    or pathlib.Path(os.environ.get("XDG_CACHE_HOME")
+                    or pathlib.Path.home() / ".cache", "slipway-dev"))
+DOWNLOADS = CACHE / "dual-machine"
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +130,52 @@ class Hello(Fleet):
 def hello(slipway, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hello")
     return Hello(slipway, folder / "fleet", folder / "store")
+
+
+class Dual(Fleet):
+    """examples/dual-machine, locked, and its CPU services built. Tests share
+    it and leave it as it is; downloads stay in a folder outside the checkout
+    from one run to the next."""
+
+    SERVICES = "family:cpu-*"
+
+    def __init__(self, program, path, store):
+        super().__init__(program, path, store)
+        shutil.copytree(DUAL, path,
+                        ignore=shutil.ignore_patterns("fleet.lock.json"))
+        self.seed(store, DOWNLOADS)
+        self.ok("lock")
+        self.built = self.json("build", self.SERVICES)["images"]
+        add_missing(store / "files/sha256", DOWNLOADS / "files/sha256")
+
+    def seed(self, store, source=None):
+        """Makes a store that has the downloads and nothing else."""
+        Fleet(self.program, self.path, store).ok("du")
+        add_missing((source or self.store) / "files/sha256",
+                    store / "files/sha256")
+        return store
+
+    def copy(self, path, store):
+        """The same fleet at another path, with its lock."""
+        shutil.copytree(self.path, path)
+        return Fleet(self.program, path, store)
+
+
+def add_missing(source, target):
+    """Copies what target lacks; each file is there as a whole or not."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.glob("[!.]*"):
+        copy = target / path.name
+        if not copy.exists():
+            made = copy.with_name(f".{copy.name}.{os.getpid()}")
+            shutil.copy2(path, made)
+            made.rename(copy)
+
+
+@pytest.fixture(scope="session")
+def dual(slipway, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dual")
+    return Dual(slipway, folder / "fleet", folder / "store")
 
 
 def tool(name):

@@ -1,19 +1,17 @@
 """examples/dual-machine is the fleet of the architecture proposal, row by row
 (tests/golden/dual-machine/rows.tsv), and every service of it can start.
 
-./dev demo compiles and runs it; here it is locked and no more.
+./dev demo compiles and runs it.
 """
 
 import re
-import shutil
 from collections import Counter
 
 import pytest
 import yaml
 
-from conftest import ROOT, Fleet
+from conftest import DUAL, ROOT
 
-DUAL = ROOT / "examples" / "dual-machine"
 STARTUP = {machine: DUAL / folder / "config" / "startup_config.yaml"
            for machine, folder in (("mainpc", "main_pc_code"),
                                    ("pc2", "pc2_code"))}
@@ -105,15 +103,9 @@ def test_startup_config_lists_the_rows(machine):
             assert number(entry["metrics_port"]) in ports
 
 
-@pytest.fixture(scope="module")
-def locked(slipway, tmp_path_factory):
-    """A copy that is locked; nothing heavy is downloaded for it."""
-    folder = tmp_path_factory.mktemp("dual")
-    made = Fleet(slipway, folder / "fleet", folder / "store")
-    shutil.copytree(DUAL, made.path,
-                    ignore=shutil.ignore_patterns("fleet.lock.json"))
-    made.ok("lock")
-    return made
+@pytest.fixture
+def locked(dual):
+    return dual
 
 
 def test_every_service_can_start(locked):

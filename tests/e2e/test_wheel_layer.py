@@ -5,7 +5,6 @@ layer: a DiffID that changes means that every image changes."""
 import csv
 import hashlib
 import os
-import pathlib
 import re
 import subprocess
 import sys
@@ -14,17 +13,10 @@ import zipfile
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build"))
+from conftest import BUILD, CACHE, ROOT
+
 TOOL = BUILD / "tests/unit/tool_wheel2layer"
 WHEELS = ROOT / "tests/e2e/wheels.txt"
-CACHE = pathlib.Path(
-    os.environ.get("SLIPWAY_DEV_CACHE")
-    or pathlib.Path(
-        os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache",
-        "slipway-dev",
-    )
-)
 SITE = "opt/venv/lib/python3.11/site-packages/"
 # What pip writes about itself, or what slipway writes in its own way.
 INFO = re.compile(re.escape(SITE) + r"[^/]+\.dist-info/")
