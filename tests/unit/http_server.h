@@ -25,6 +25,7 @@ struct exchange {
 	char path[512];
 	struct buf headers; /* with the request line */
 	bool keep;	    /* the connection, after the answer */
+	bool is_open;	    /* not answered yet */
 };
 
 typedef void server_handler(struct exchange *exchange);
@@ -39,11 +40,21 @@ struct server {
 	ARRAY(pthread_t) threads;
 	ARRAY(int) connections; /* open ones, to be shut down at the end */
 	atomic_uint requests, accepted;
-	atomic_uint at_once, most_at_once; /* requests in work */
+	atomic_uint at_once, most_at_once; /* requests without an answer */
 };
+
+/* Once per request, before its answer begins: with its last byte a client may
+ * send the next request on another connection. */
+static inline void server_settle(struct exchange *exchange)
+{
+	if (exchange->is_open)
+		atomic_fetch_sub(&exchange->server->at_once, 1);
+	exchange->is_open = false;
+}
 
 static inline void server_send(struct exchange *exchange, struct str bytes)
 {
+	server_settle(exchange);
 	while (bytes.n) {
 		ssize_t n = send(exchange->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
 
@@ -126,8 +137,9 @@ static inline void *server_connection(void *argument)
 		while (now > most && !atomic_compare_exchange_weak(
 					     &server->most_at_once, &most, now))
 			;
+		exchange->is_open = true;
 		server->handler(exchange);
-		atomic_fetch_sub(&server->at_once, 1);
+		server_settle(exchange);
 	} while (exchange->keep);
 	/* The server closes it, at its end. */
 	shutdown(exchange->fd, SHUT_RDWR);
