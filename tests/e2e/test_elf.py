@@ -91,8 +91,11 @@ def elf_files():
                 if name.endswith(".debug"):
                     continue
                 with open(path, "rb") as file:
-                    if file.read(4) == b"\x7fELF":
-                        found[os.path.realpath(path)] = None
+                    head = file.read(20)
+                # Emulators bring firmware for processors that no image has.
+                if head[:4] == b"\x7fELF" and int.from_bytes(
+                        head[18:20], "little") in MACHINES.values():
+                    found[os.path.realpath(path)] = None
     return sorted(found)
 
 

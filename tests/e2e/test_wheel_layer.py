@@ -1,11 +1,14 @@
 """A wheel's layer holds what pip installs from it into a venv: names, bytes,
 modes, commands. wheels.txt names real wheels, with the DiffID of each one's
-layer: a DiffID that changes means that every image changes."""
+layer: a DiffID that changes means that every image changes. By hand, for all
+wheels of a folder too: SLIPWAY_WHEELS=FOLDER."""
 
 import csv
 import hashlib
 import os
+import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -37,6 +40,9 @@ def read_table():
 
 TABLE = read_table()
 NAMES = [requirement.split("==")[0] for requirement, _, _ in TABLE]
+MORE = {path.name: path for path in sorted(
+    pathlib.Path(os.environ["SLIPWAY_WHEELS"]).glob("*.whl")
+    if "SLIPWAY_WHEELS" in os.environ else [])}
 
 
 def download(requirement, sha256):
@@ -62,7 +68,7 @@ def download(requirement, sha256):
 
 @pytest.fixture(scope="session")
 def wheels():
-    return {
+    return MORE | {
         requirement.split("==")[0]: download(requirement, sha256)
         for requirement, sha256, _ in TABLE
     }
@@ -149,13 +155,14 @@ def differences(ours, theirs):
     ]
 
 
-@pytest.fixture(scope="session", params=NAMES)
+@pytest.fixture(scope="session", params=[*NAMES, *MORE])
 def trees(request, wheels, pip, tmp_path_factory):
     """(the layer's files with bytecode, pip's)"""
     folder = tmp_path_factory.mktemp("trees")
     wheel = wheels[request.param]
     make_layer(folder / "layer", "--compile", sys.executable, wheel)
-    return read_layer(folder / "layer"), install(pip, wheel, folder)
+    yield read_layer(folder / "layer"), install(pip, wheel, folder)
+    shutil.rmtree(folder)
 
 
 def test_equals_what_pip_installs(trees):
