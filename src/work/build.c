@@ -165,6 +165,7 @@ size_t build_begin(struct build *build, const struct build_options *options,
 	build->result = result;
 	build->needed = mem_zalloc(layer_count, sizeof *build->needed);
 	build->errors = mem_zalloc(layer_count, sizeof *build->errors);
+	build->hashed = mem_zalloc(assembly->part_count, sizeof *build->hashed);
 	build->systems =
 		mem_zalloc(assembly->part_count, sizeof(*build->systems));
 	*result = (struct build_result){
@@ -189,6 +190,7 @@ void build_end(struct build *build)
 	build_close_systems(build);
 	free(build->errors);
 	free(build->needed);
+	free(build->hashed);
 }
 
 int build_run(const struct assembly *assembly, struct store *store,

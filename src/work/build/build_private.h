@@ -18,6 +18,8 @@ struct build {
 	bool *needed;	       /* per layer: wanted and not in the store */
 	atomic_bool stopped;   /* a layer failed, and the build is strict */
 	struct error **errors; /* per layer: why it could not be made */
+	bool *hashed; /* per part: this build has downloaded its wheel, and so
+		       * hashed it */
 	struct debian_tree **systems; /* per part: of an ASSEMBLE_SYSTEM that
 				       * a needed layer holds */
 };

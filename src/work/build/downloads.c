@@ -106,8 +106,11 @@ void build_download(struct build *build)
 		     i++) {
 			struct download *download = &downloads[layer->parts[i]];
 
-			if (download->build &&
-			    pool_outcome(pool, download->task) != POOL_DONE)
+			if (!download->build)
+				continue;
+			if (pool_outcome(pool, download->task) == POOL_DONE)
+				build->hashed[layer->parts[i]] = true;
+			else
 				fail_layer(build, l,
 					   pool_error(pool, download->task));
 		}

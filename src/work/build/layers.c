@@ -134,7 +134,9 @@ static int add_wheel(struct build *build, const struct assemble_part *part,
 	struct wheel_options options = {
 		.path = path,
 		.file_name = name,
-		.sha256 = &file->sha256,
+		.sha256 = build->hashed[part - build->assembly->parts]
+				  ? NULL
+				  : &file->sha256,
 		.root = IMAGE_VENV,
 		.python_major = 3,
 		.python_minor = runtime_python_minor(part->base),
