@@ -82,7 +82,8 @@ struct pyscan_path {
  * function; not what `del` or the end of an except clause takes away. */
 struct pyscan_name {
 	struct str name;
-	uint32_t line; /* of the first */
+	uint32_t line; /* of the first; where an import binds it, that of the
+			* import's statement */
 };
 
 /* A string literal that looks like a path or module: at most 200 bytes, of

@@ -501,11 +501,8 @@ class Reader:
             self.bind_alias(node, alias, name, scope)
 
     def bind_alias(self, node, alias, name, scope):
-        if HAS_ALIAS_PLACES:
-            self.bind(alias, name, scope, alias.end_lineno if alias.asname
-                      else alias.lineno)
-        else:
-            self.bind(node, name, scope, None)
+        self.bind(alias if HAS_ALIAS_PLACES else node, name, scope,
+                  node.lineno)
 
     def do_ImportFrom(self, node, context, scope):
         module = node.module or ""

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 
 import pytest
 
@@ -117,10 +116,8 @@ def test_families_are_images(shared, skopeo, docker):
         assert entry["digest"] == families[entry["family"]]["digest"]
 
     name = "slipway-test-family:web"
-    docker.remove_after(name)
-    subprocess.run([skopeo, "copy", "-q",
-                    f"oci:{shared.store}:{families['web']['reference']}",
-                    f"docker-daemon:{name}"], check=True)
+    docker.take(skopeo, f"oci:{shared.store}:{families['web']['reference']}",
+                name)
     config = json.loads(docker("inspect", name).stdout)[0]["Config"]
     assert config["Entrypoint"] == ["/usr/sbin/slipway-init", "--"]
     assert config["Healthcheck"] == {"Test": ["NONE"]}

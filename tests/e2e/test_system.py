@@ -132,10 +132,7 @@ def test_a_container_loads_what_system_brings(audio, docker, skopeo):
     [image] = [i for i in made.json("build")["images"]
                if i["service"] == "Ear"]
     name = "slipway-test-system:1"
-    docker.remove_after(name)
-    subprocess.run([skopeo, "copy", "-q",
-                    f"oci:{made.store}:{image['reference']}",
-                    f"docker-daemon:{name}"], check=True)
+    docker.take(skopeo, f"oci:{made.store}:{image['reference']}", name)
     said = docker("run", "--rm", name, "python", "-c",
                   "import sounddevice as s; print(s.get_portaudio_version())")
     assert "PortAudio" in said.stdout
