@@ -19,7 +19,7 @@ INDEX(.layers[]; .id) as $by
  | ("  " * .depth + (.parts[:3] | join(", "))
 	+ if $more > 0 then " +\($more)" else "" end | left(57))
    + (.compressed_bytes | size | right(9))
-   + ("\(.services | length) images" | right(12))),
+   + ("\(.services | length) services" | right(12))),
 "\(.images | length) images, \(.layers | length) layers: "
  + "\(.totals.tree_bytes | size) on disk, "
  + "\(.totals.unshared_bytes | size) without sharing"
