@@ -250,3 +250,18 @@ unsigned pool_jobs(const struct pool *pool)
 {
 	return pool->jobs;
 }
+
+int pool_run_first(struct pool *pool, struct error **err)
+{
+	if (pool_run(pool) == 0)
+		return 0;
+	array_each (struct node, node, &pool->nodes) {
+		if (!node->error)
+			continue;
+		err_make(err, err_class(node->error), "%s",
+			 err_message(node->error));
+		return err_hint(err, "%s", err_hint_text(node->error));
+	}
+	pool_check_cancelled(err);
+	return -1;
+}

@@ -55,6 +55,10 @@ size_t pool_add(struct pool *pool, const struct pool_task *task);
  * again after more tasks were added. */
 int pool_run(struct pool *pool);
 
+/* The same; where not all are done, the first error in the order of tasks, with
+ * its hint, is passed on, or ERR_CANCELLED where no task has one. */
+int pool_run_first(struct pool *pool, struct error **err);
+
 enum pool_outcome pool_outcome(const struct pool *pool, size_t task);
 
 /* The error of a failed task, borrowed, never NULL; NULL for any other. */

@@ -85,19 +85,8 @@ static int find_urls(struct entry *entries, size_t n, struct error **err)
 		entries[i].task = pool_add(
 			pool, &(struct pool_task){.run = find_url,
 						  .argument = &entries[i]});
-	int result = pool_run(pool);
+	int result = pool_run_first(pool, err);
 
-	for (size_t i = 0; result && i < n; i++) {
-		const struct error *error = pool_error(pool, entries[i].task);
-
-		if (!error)
-			continue;
-		err_make(err, err_class(error), "%s", err_message(error));
-		err_hint(err, "%s", err_hint_text(error));
-		break;
-	}
-	if (result && err && !*err)
-		pool_check_cancelled(err);
 	pool_free(pool);
 	return result;
 }

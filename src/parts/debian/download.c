@@ -112,19 +112,8 @@ int debian_download(const struct debian_source *source,
 	for (size_t i = 0; i < missing; i++)
 		pool_add(pool, &(struct pool_task){.run = run,
 						   .argument = &downloads[i]});
-	int result = pool_run(pool);
+	int result = pool_run_first(pool, err);
 
-	for (size_t i = 0; result && i < missing; i++) {
-		const struct error *error = pool_error(pool, i);
-
-		if (!error)
-			continue;
-		err_make(err, err_class(error), "%s", err_message(error));
-		err_hint(err, "%s", err_hint_text(error));
-		break;
-	}
-	if (result && err && !*err)
-		pool_check_cancelled(err);
 	pool_free(pool);
 	return result;
 }
