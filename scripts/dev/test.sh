@@ -2,6 +2,7 @@
 # Everything that CI runs; `test NAME...` runs the named suites only.
 set -eu
 
+sh scripts/dev/setup.sh
 python=$(sh scripts/venv.sh)
 export SLIPWAY_TEST_PYTHON="$python"
 logs=build-logs
