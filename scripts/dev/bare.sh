@@ -33,7 +33,7 @@ for path in /etc/resolv.conf /etc/hosts /etc/pip.conf \
 	[ ! -e "$path" ] || cp -rL "$path" "$root/$(dirname "$path")/"
 done
 chroot "$root" update-ca-certificates >/dev/null
-git clone --quiet "$PWD" "$root/slipway"
+git clone --quiet "$PWD" "$root/src/slipway"
 echo "bare: $(find "$root/var/lib/dpkg/info" -name '*.list' | wc -l) packages;" \
 	"./dev $*"
 
@@ -52,6 +52,6 @@ unshare --mount --propagation private sh -euc '
 	cd "$root"
 	pivot_root . mnt
 	umount -l /mnt
-	cd /slipway
+	cd /src/slipway
 	exec env -u PIP_FIND_LINKS ./dev "$@"
 ' sh "$root" "$@"
