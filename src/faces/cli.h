@@ -28,6 +28,8 @@ struct cli_options {
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;
 	bool check, record, remove, replan, force;
+	bool all, dry_run, keep_files;	  /* of gc */
+	uint64_t max_bytes, older_than_s; /* of gc */
 	const char *upgrade; /* "": everything, else one package; NULL: not */
 	char **words;	     /* services, globs, family:GLOB, machine:NAME */
 	size_t word_count;
@@ -39,6 +41,7 @@ enum cli_kind {
 	CLI_OPTIONAL, /* const char *, "" where --name stands without =VALUE */
 	CLI_COUNT,    /* unsigned */
 	CLI_SIZE,     /* uint64_t, with K, M, G, KiB, MiB, GiB */
+	CLI_AGE,      /* uint64_t seconds, with m, h, d or w */
 };
 
 struct cli_option {

@@ -74,8 +74,8 @@ int store_flock(int fd, int operation, const char *waits_for,
 /* Names that may be there before the layout file is. */
 static bool is_early_name(const char *name)
 {
-	static const char *const early[] = {"slipway.lock", "index.lock", "tmp",
-					    "lost+found"};
+	static const char *const early[] = {"slipway.lock", "index.lock",
+					    "gc.lock", "tmp", "lost+found"};
 
 	for (size_t i = 0; i < sizeof early / sizeof *early; i++)
 		if (strcmp(name, early[i]) == 0)
@@ -139,16 +139,32 @@ static int make_file(struct store *store, const char *name, const char *text,
 	return store_replace(store, name, str_from(text), err);
 }
 
-/* Takes the shared lock that lasts as long as the store is open. */
+/* A locked file of the store, which is made; -1 on error, close to unlock. */
+static int open_locked(const struct store *store, const char *name,
+		       int operation, const char *waits_for, struct error **err)
+{
+	auto_free char *path = path_join(store->path, name);
+	auto_close int fd = fs_open(path, O_RDWR | O_CREAT, 0644, err);
+
+	if (fd < 0 || store_flock(fd, operation, waits_for, err))
+		return -1;
+	return fd_steal(fd);
+}
+
+/* Takes the shared lock that lasts as long as the store is open; through the
+ * door, which is shut while one waits to be alone. */
 static int lock_shared(struct store *store, struct error **err)
 {
-	auto_free char *path = path_join(store->path, "slipway.lock");
+	static const char cleans[] = "another slipway cleans the store, or is "
+				     "about to";
+	auto_close int door =
+		open_locked(store, "gc.lock", LOCK_SH, cleans, err);
 
-	store->lock_fd = fs_open(path, O_RDWR | O_CREAT, 0644, err);
-	if (store->lock_fd < 0)
+	if (door < 0)
 		return -1;
-	return store_flock(store->lock_fd, LOCK_SH,
-			   "another slipway cleans the store", err);
+	store->lock_fd =
+		open_locked(store, "slipway.lock", LOCK_SH, cleans, err);
+	return store->lock_fd < 0 ? -1 : 0;
 }
 
 static int prepare(struct store *store, struct error **err)
@@ -188,7 +204,7 @@ int store_open(const char *path, struct store **store, struct error **err)
 	struct store *opened = mem_zalloc(1, sizeof *opened);
 
 	opened->path = mem_steal(absolute);
-	opened->lock_fd = -1;
+	opened->lock_fd = opened->door_fd = -1;
 	pthread_mutex_init(&opened->database_lock, NULL);
 	if (prepare(opened, err)) {
 		err_wrap(err, "cannot use the store '%s'", opened->path);
@@ -206,30 +222,34 @@ void store_close(struct store *store)
 	store_database_close(store);
 	pthread_mutex_destroy(&store->database_lock);
 	fs_close_pointer(&store->lock_fd);
+	fs_close_pointer(&store->door_fd);
 	free(store->path);
 	free(store);
 }
 
 int store_lock_alone(struct store *store, struct error **err)
 {
-	/* Changing a lock is not atomic: two that want to be alone both let go
-	 * of their shared lock first, so neither waits for the other. */
-	return store_flock(store->lock_fd, LOCK_EX,
-			   "another slipway uses the store", err);
+	store->door_fd = open_locked(store, "gc.lock", LOCK_EX,
+				     "another slipway cleans the store", err);
+	if (store->door_fd < 0)
+		return -1;
+	/* Changing a lock is not atomic, and a refused change loses the shared
+	 * one: with the door shut none but those inside hold any. */
+	if (store_flock(store->lock_fd, LOCK_EX,
+			"another slipway uses the store", err) == 0)
+		return 0;
+	store_unlock_alone(store);
+	return -1;
 }
 
 void store_unlock_alone(struct store *store)
 {
 	while (flock(store->lock_fd, LOCK_SH) < 0 && errno == EINTR)
 		;
+	fs_close_pointer(&store->door_fd);
 }
 
 int store_lock_index(struct store *store, struct error **err)
 {
-	auto_free char *path = path_join(store->path, "index.lock");
-	auto_close int fd = fs_open(path, O_RDWR | O_CREAT, 0644, err);
-
-	if (fd < 0 || store_flock(fd, LOCK_EX, NULL, err))
-		return -1;
-	return fd_steal(fd);
+	return open_locked(store, "index.lock", LOCK_EX, NULL, err);
 }

@@ -7,7 +7,7 @@
  *
  *   oci-layout, index.json, blobs/sha256/HEX     an OCI image layout
  *   slipway.db                                   SQLite: cached results
- *   slipway.lock, index.lock                     flock(2) only, empty
+ *   slipway.lock, index.lock, gc.lock            flock(2) only, empty
  *   files/sha256/HEX, files/partial/HEX          downloads, and begun ones
  *   trees/HEX/                                   unpacked, by key
  *   tmp/                                         flocked while in use
@@ -60,7 +60,10 @@ void store_close(struct store *store);
 const char *store_path(const struct store *store);
 
 /* Waits until no other process uses the store, and keeps others out until
- * store_unlock_alone: for removing what others may be about to use. */
+ * store_unlock_alone: for removing what others may be about to use. Those that
+ * open the store meanwhile wait until this one has had its turn, so that
+ * builds without a pause between them do not hold it off; a process that is
+ * to run for days must therefore not keep the store open. */
 int store_lock_alone(struct store *store, struct error **err);
 void store_unlock_alone(struct store *store);
 
@@ -276,3 +279,37 @@ struct store_usage {
 /* How much each kind takes, by file size (a file with several names once). */
 int store_du(struct store *store, struct store_usage *usage,
 	     struct error **err);
+
+/* All kinds together. */
+uint64_t store_usage_bytes(const struct store_usage *usage);
+
+struct store_gc_options {
+	/* What no listed image needs (blobs, begun downloads) is removed
+	 * where it is at least this old. Where it is given, downloads and
+	 * trees are too, by their last use. */
+	uint64_t older_than_s;
+	/* Then the least recently used of what may go at all is removed until
+	 * the store takes no more. 0: no bound. */
+	uint64_t max_bytes;
+	bool all;	 /* all that no listed image needs, whatever its use */
+	bool keep_files; /* neither downloads nor trees */
+	bool dry_run;	 /* only report; others may go on meanwhile */
+	/* Whether a cached result names a blob, and which; such a result goes
+	 * with its blob. The store knows no form of results. */
+	bool (*output)(struct str value, struct digest *blob);
+};
+
+struct store_gc_report {
+	struct store_amount blobs, downloads, partial, trees; /* removed */
+	uint64_t results;		    /* cached results removed */
+	uint64_t images;		    /* listed; they stay */
+	uint64_t kept_bytes;		    /* of blobs that they need */
+	uint64_t bytes_before, bytes_after; /* of all files; see store_du */
+};
+
+/* Removes what no listed image needs, by the options. Alone: waits for running
+ * builds, and what begins meanwhile waits for it. An image that is not whole is
+ * an error (ERR_ENV), with nothing removed. A crash at any point leaves a
+ * usable store. */
+int store_gc(struct store *store, const struct store_gc_options *options,
+	     struct store_gc_report *report, struct error **err);

@@ -89,3 +89,7 @@ void build_documents(const struct assembly *assembly,
  * it is not known. Its blob may be absent all the same. */
 bool build_layer_record(struct store *store, const struct digest *key,
 			struct layer_result *result);
+
+/* Whether a cached result is a layer's record, and of which blob: what
+ * store_gc_options asks. */
+bool build_record_blob(struct str record, struct digest *blob);

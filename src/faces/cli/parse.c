@@ -29,19 +29,46 @@ const struct cli_option cli_common_options[] = {
 	CLI_OPTIONS_END,
 };
 
+/* Takes the digits off the front of text. */
+static bool eat_number(struct str *text, uint64_t *value)
+{
+	size_t digits = 0;
+
+	while (digits < text->n && text->p[digits] >= '0' &&
+	       text->p[digits] <= '9')
+		digits++;
+	if (!str_to_u64(str_slice(*text, 0, digits), value))
+		return false;
+	*text = str_slice(*text, digits, text->n);
+	return true;
+}
+
+bool cli_parse_age(const char *text, uint64_t *seconds)
+{
+	static const struct {
+		char letter;
+		unsigned seconds;
+	} units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+	struct str rest = str_from(text);
+	uint64_t value;
+
+	if (!eat_number(&rest, &value) || rest.n != 1)
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (*rest.p == units[i].letter)
+			return !__builtin_mul_overflow(value, units[i].seconds,
+						       seconds);
+	return false;
+}
+
 bool cli_parse_size(const char *text, uint64_t *bytes)
 {
 	static const char *const units[] = {"K", "M", "G", "T"};
 	struct str rest = str_from(text);
-	size_t digits = 0;
 	uint64_t value, unit = 1;
 
-	while (digits < rest.n && rest.p[digits] >= '0' &&
-	       rest.p[digits] <= '9')
-		digits++;
-	if (!str_to_u64(str_slice(rest, 0, digits), &value))
+	if (!eat_number(&rest, &value))
 		return false;
-	rest = str_slice(rest, digits, rest.n);
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (str_eat(&rest, str_from(units[i]))) {
 			unit = (uint64_t)1 << (10 * (i + 1));
@@ -123,6 +150,13 @@ static int set_value(const struct cli_option *option, const char *value,
 			return err_make(err, ERR_USAGE,
 					"--%s takes a size such as 512MiB, "
 					"not '%s'",
+					option->name, value);
+		return 0;
+	case CLI_AGE:
+		if (!cli_parse_age(value, target))
+			return err_make(err, ERR_USAGE,
+					"--%s takes an age such as 12h, 30d "
+					"or 2w, not '%s'",
 					option->name, value);
 		return 0;
 	}

@@ -22,6 +22,9 @@ int cli_parse_leading(int argc, char **argv, struct cli_options *options,
  * units both mean powers of 1024, as docker's --memory does. */
 bool cli_parse_size(const char *text, uint64_t *bytes);
 
+/* "90m", "12h", "30d" or "2w" to seconds; false for anything else. */
+bool cli_parse_age(const char *text, uint64_t *seconds);
+
 /* Whichever of best (NULL: none yet) and candidate is nearer to a mistyped
  * word; a candidate that few would have meant does not count. */
 const char *cli_nearest(const char *best, const char *candidate,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -153,12 +154,17 @@ char *store_download_path(struct store *store, const struct digest *digest)
 	return store_hex_path(store, download_folder, digest);
 }
 
+void store_touch(const char *path)
+{
+	utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
 bool store_download_has(struct store *store, const struct digest *digest)
 {
 	auto_free char *path = store_download_path(store, digest);
 	uint64_t size_bytes;
 
-	return is_file(path, &size_bytes);
+	return is_file(path, &size_bytes) && (store_touch(path), true);
 }
 
 static char *final_path(struct store *store, const struct digest *digest,
@@ -204,8 +210,10 @@ int store_partial_begin(struct store *store, const struct digest *digest,
 	do {
 		uint64_t done_bytes;
 
-		if (is_file(done, &done_bytes))
+		if (is_file(done, &done_bytes)) {
+			store_touch(done);
 			return 1;
+		}
 		result = open_partial(path, &fd, &size_bytes, err);
 	} while (result > 0);
 	if (result < 0)

@@ -242,6 +242,62 @@ static int run_keyed(struct store *store, const char *sql,
 	return result;
 }
 
+struct stale {
+	store_stale *function;
+	const void *context;
+};
+
+static void call_stale(sqlite3_context *context, int count,
+		       sqlite3_value **values)
+{
+	const struct stale *stale = sqlite3_user_data(context);
+	const char *bytes = sqlite3_value_blob(values[0]);
+	size_t n = (size_t)sqlite3_value_bytes(values[0]);
+
+	(void)count;
+	sqlite3_result_int(
+		context,
+		stale->function(stale->context, str_of(bytes ? bytes : "", n)));
+}
+
+int store_actions_remove(struct store *store, store_stale *function,
+			 const void *context, uint64_t max_bytes, bool dry_run,
+			 uint64_t *count, struct error **err)
+{
+	struct stale stale = {function, context};
+	auto_buf struct buf sql = BUF_EMPTY;
+	sqlite3_stmt *statement = NULL;
+	int result = -1;
+
+	buf_printf(&sql,
+		   "%s FROM actions WHERE length(value) <= %llu AND "
+		   "stale(value)",
+		   dry_run ? "SELECT count(*)" : "DELETE",
+		   (unsigned long long)max_bytes);
+	pthread_mutex_lock(&store->database_lock);
+	sqlite3_create_function(store->database, "stale", 1, SQLITE_UTF8,
+				&stale, call_stale, NULL, NULL);
+	if (prepare(store, buf_text(&sql), &statement, err) == 0) {
+		int step = sqlite3_step(statement);
+
+		if (step == SQLITE_ROW)
+			*count = (uint64_t)sqlite3_column_int64(statement, 0);
+		else if (step == SQLITE_DONE)
+			*count = (uint64_t)sqlite3_changes64(store->database);
+		result = step == SQLITE_ROW || step == SQLITE_DONE
+				 ? 0
+				 : database_error(store, "use", err);
+	}
+	sqlite3_finalize(statement);
+	sqlite3_create_function(store->database, "stale", 1, SQLITE_UTF8, NULL,
+				NULL, NULL, NULL);
+	/* It needs room of its own: where there is none, later. */
+	if (result == 0 && !dry_run && *count)
+		run(store, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", NULL);
+	pthread_mutex_unlock(&store->database_lock);
+	return result;
+}
+
 int store_tree_record(struct store *store, const struct digest *key,
 		      const struct digest *digest, struct error **err)
 {

@@ -17,6 +17,7 @@ enum {
 struct store {
 	char *path;
 	int lock_fd;		   /* slipway.lock, shared while open */
+	int door_fd;		   /* gc.lock, while alone; else -1 */
 	atomic_uint next_name;	   /* of temporaries */
 	atomic_bool blobs_changed; /* a folder entry is not synced yet */
 	pthread_mutex_t database_lock;
@@ -64,6 +65,17 @@ int store_database_check_version(const char *store_path, struct error **err);
 int store_database_check(struct store *store, struct buf *answer,
 			 struct error **err);
 
+/* Marks a download or tree as used now, for store_gc: by its time of change,
+ * since that of access is kept by few file systems and moved by backups. */
+void store_touch(const char *path);
+
+/* Removes the cached results that stale picks, those above max_bytes excepted,
+ * or with dry_run counts them. */
+typedef bool store_stale(const void *context, struct str value);
+int store_actions_remove(struct store *store, store_stale *function,
+			 const void *context, uint64_t max_bytes, bool dry_run,
+			 uint64_t *count, struct error **err);
+
 int store_tree_record(struct store *store, const struct digest *key,
 		      const struct digest *digest, struct error **err);
 bool store_tree_recorded(struct store *store, const struct digest *key,
@@ -84,6 +96,14 @@ int store_hash_file(int fd, const char *name, struct digest *digest,
 struct map;
 int store_image_check(struct store *store, const struct store_image *image,
 		      struct map *needed, struct error **err);
+
+/* The bytes of files below a folder; count is of its own entries. */
+uint64_t store_folder_bytes(const char *path, uint64_t *entries);
+
+/* A file with n names is met n times: its bytes count once, to within
+ * rounding. */
+struct stat;
+uint64_t store_file_bytes(const struct stat *info);
 
 /* Takes every entry of that digest off the index. */
 int store_index_drop(struct store *store, const struct digest *digest,

@@ -192,5 +192,8 @@ char *store_tree_path(struct store *store, const struct digest *key)
 {
 	auto_free char *path = store_hex_path(store, "trees", key);
 
-	return fs_exists(path) ? mem_steal(path) : NULL;
+	if (!fs_exists(path))
+		return NULL;
+	store_touch(path);
+	return mem_steal(path);
 }

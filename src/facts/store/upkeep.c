@@ -267,9 +267,15 @@ void store_report_release(struct store_report *report)
 
 /* -- du -- */
 
+uint64_t store_file_bytes(const struct stat *info)
+{
+	/* One whose last name went just now has none. */
+	return info->st_nlink ? (uint64_t)info->st_size / info->st_nlink : 0;
+}
+
 /* Adds up files below a folder; count is of its own entries. What vanishes
  * meanwhile counts nothing. */
-static uint64_t folder_bytes(const char *path, uint64_t *entries)
+uint64_t store_folder_bytes(const char *path, uint64_t *entries)
 {
 	auto_names struct fs_names names = ARRAY_EMPTY;
 	uint64_t bytes = 0;
@@ -284,10 +290,9 @@ static uint64_t folder_bytes(const char *path, uint64_t *entries)
 		if (entries)
 			++*entries;
 		if (S_ISDIR(info.st_mode))
-			bytes += folder_bytes(child, NULL);
-		/* A file with n names is met n times (to within rounding). */
-		else if (info.st_nlink)
-			bytes += (uint64_t)info.st_size / info.st_nlink;
+			bytes += store_folder_bytes(child, NULL);
+		else
+			bytes += store_file_bytes(&info);
 	}
 	return bytes;
 }
@@ -297,7 +302,7 @@ static struct store_amount amount_of(struct store *store, const char *folder)
 	auto_free char *path = path_join(store->path, folder);
 	struct store_amount amount = {0, 0};
 
-	amount.bytes = folder_bytes(path, &amount.count);
+	amount.bytes = store_folder_bytes(path, &amount.count);
 	return amount;
 }
 
@@ -355,4 +360,11 @@ int store_du(struct store *store, struct store_usage *usage, struct error **err)
 		.database = database_amount(store),
 	};
 	return image_blobs(store, &usage->image_blobs, err);
+}
+
+uint64_t store_usage_bytes(const struct store_usage *usage)
+{
+	return usage->blobs.bytes + usage->downloads.bytes +
+	       usage->partial.bytes + usage->trees.bytes +
+	       usage->temporary.bytes + usage->database.bytes;
 }

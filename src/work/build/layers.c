@@ -16,17 +16,12 @@
 
 /* -- records -- */
 
-bool build_layer_record(struct store *store, const struct digest *key,
-			struct layer_result *result)
+static bool read_record(struct str text, struct layer_result *result)
 {
-	auto_buf struct buf text = BUF_EMPTY;
+	auto_json json_t *record =
+		json_parse(text, STORE_ACTION_MAX_BYTES, NULL);
 	struct str digest, diff_id;
 	uint64_t compression;
-
-	if (!store_action_get(store, key, &text))
-		return false;
-	auto_json json_t *record =
-		json_parse(buf_str(&text), STORE_ACTION_MAX_BYTES, NULL);
 
 	if (!json_get_str(record, "digest", &digest) ||
 	    !json_get_str(record, "diff_id", &diff_id) ||
@@ -39,6 +34,25 @@ bool build_layer_record(struct store *store, const struct digest *key,
 	    !digest_parse(diff_id, &result->diff_id))
 		return false;
 	result->compression = (enum layer_compression)compression;
+	return true;
+}
+
+bool build_layer_record(struct store *store, const struct digest *key,
+			struct layer_result *result)
+{
+	auto_buf struct buf text = BUF_EMPTY;
+
+	return store_action_get(store, key, &text) &&
+	       read_record(buf_str(&text), result);
+}
+
+bool build_record_blob(struct str record, struct digest *blob)
+{
+	struct layer_result result;
+
+	if (!str_starts(record, STR("{")) || !read_record(record, &result))
+		return false;
+	*blob = result.digest;
 	return true;
 }
 
