@@ -246,6 +246,8 @@ void store_unlock_alone(struct store *store)
 {
 	while (flock(store->lock_fd, LOCK_SH) < 0 && errno == EINTR)
 		;
+	/* Not by closing alone: a forked child may have the descriptor too. */
+	flock(store->door_fd, LOCK_UN);
 	fs_close_pointer(&store->door_fd);
 }
 

@@ -122,8 +122,17 @@ EXPORTED int unlink(const char *path)
 	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
-/* Runs a build in a child with a fault: its wait status. */
-static int build_with(const char *path, enum fault kind, long at)
+EXPORTED int unlinkat(int dir_fd, const char *path, int flags)
+{
+	if (fault == FAULT_KILL)
+		HIT_WHOLE;
+	return (int)syscall(SYS_unlinkat, dir_fd, path, flags);
+}
+
+typedef int work(const char *path, struct error **err);
+
+/* Runs work in a child with a fault: its wait status. */
+static int work_with(work *function, const char *path, enum fault kind, long at)
 {
 	pid_t child = fork();
 	int status;
@@ -134,7 +143,7 @@ static int build_with(const char *path, enum fault kind, long at)
 		fault = kind;
 		fault_at = at;
 		calls = 0;
-		int result = fleet_build(path, &error);
+		int result = function(path, &error);
 
 		fault = FAULT_NONE;
 		/* A failure says why, and blames the host. */
@@ -145,6 +154,11 @@ static int build_with(const char *path, enum fault kind, long at)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	return status;
+}
+
+static int build_with(const char *path, enum fault kind, long at)
+{
+	return work_with(fleet_build, path, kind, at);
 }
 
 /* The store is sound, and holds every image or none. */
@@ -292,6 +306,41 @@ static void a_file_size_limit_is_an_error(void **state)
 	fs_remove_tree(path, NULL);
 }
 
+static int gc(const char *path, struct error **err)
+{
+	struct store *store = NULL;
+	struct store_gc_options options = {.all = true};
+	struct store_gc_report report;
+	int result = store_open(path, &store, err);
+
+	if (result == 0)
+		result = store_gc(store, &options, &report, err);
+	store_close(store);
+	return result;
+}
+
+/* Images stay whole, what is half removed is nobody's, and the next build
+ * finds all it needs. */
+static void gc_is_killed_before_each_call(void **state)
+{
+	auto_free char *path = scratch_new();
+	long at = 0;
+	int status;
+
+	(void)state;
+	do {
+		assert_int_equal(build_with(path, FAULT_NONE, 1 << 20), 0);
+		status = work_with(gc, path, FAULT_KILL, ++at);
+		assert_sound(path, at);
+	} while (status != 0 && at < 1000);
+	assert_int_equal(status, 0);
+	print_message("%ld calls hit\n", at - 1);
+	assert_true(at > 10);
+	assert_int_equal(build_with(path, FAULT_NONE, 1 << 20), 0);
+	assert_complete(path);
+	fs_remove_tree(path, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +350,7 @@ int main(void)
 		cmocka_unit_test(short_writes_are_continued),
 		cmocka_unit_test(interrupted_writes_are_repeated),
 		cmocka_unit_test(a_file_size_limit_is_an_error),
+		cmocka_unit_test(gc_is_killed_before_each_call),
 	};
 
 	/* Hundreds of builds: in memory, where syncing costs nothing. */

@@ -74,13 +74,13 @@ static int find_items(struct gc *gc, const char *folder, enum item_kind kind,
 
 		if (lstat(path, &info) < 0)
 			continue;
-		array_push(
-			&gc->items,
-			(struct item){kind, mem_steal(path),
-				      S_ISDIR(info.st_mode)
-					      ? store_folder_bytes(path, NULL)
-					      : store_file_bytes(&info),
-				      info.st_mtim.tv_sec, false});
+		uint64_t bytes = S_ISDIR(info.st_mode)
+					 ? store_folder_bytes(path, NULL)
+					 : store_file_bytes(&info);
+
+		array_push(&gc->items,
+			   (struct item){kind, mem_steal(path), bytes,
+					 info.st_mtim.tv_sec, false});
 	}
 	return 0;
 }
