@@ -165,6 +165,18 @@ static void add_health(json_t *env, const struct manifest_health *health)
 				    text_of_number(health->served_port));
 }
 
+/* "3,143": what slipway-init turns into 0. */
+static void add_exit_ok(json_t *env, const struct manifest_statuses *statuses)
+{
+	auto_buf struct buf text = BUF_EMPTY;
+
+	for (unsigned i = 1; i < 256; i++)
+		if (statuses->has[i])
+			buf_printf(&text, "%s%u", text.n ? "," : "", i);
+	if (text.n)
+		set_text(env, "SLIPWAY_EXIT_OK", buf_text(&text));
+}
+
 static void add_python_path(json_t *env, const struct manifest_source *source)
 {
 	auto_buf struct buf path = BUF_EMPTY;
@@ -214,6 +226,7 @@ static json_t *environment(const struct image_input *input)
 	add_counts(env, input->instance->machine);
 	add_gpu(env, input->instance);
 	add_health(env, &settings->health);
+	add_exit_ok(env, &settings->success_exit_status);
 	if (!is_family(input)) {
 		json_object_set_new(
 			env, "SLIPWAY_SERVICE",

@@ -264,6 +264,11 @@ struct manifest_overrides {
 	size_t n, capacity;
 };
 
+/* Exit statuses of a program, 1 to 255. */
+struct manifest_statuses {
+	bool has[256];
+};
+
 /* One layer of settings, or the result of laying several over each other. */
 struct manifest_settings {
 	uint64_t is_set; /* bit per key, in the order of the fields below */
@@ -294,6 +299,7 @@ struct manifest_settings {
 	struct manifest_text track;
 	struct manifest_text skip; /* the reason; empty: not skipped */
 	enum manifest_bytecode bytecode;
+	struct manifest_statuses success_exit_status; /* besides 0 */
 };
 
 /* One service on one machine: what becomes an image. */

@@ -31,7 +31,9 @@ static const char fleet[] =
 	"    gpu: optional\n"
 	"  Alone: {machines: big, run: -m tools.alone, ports: {zmq: 5000},\n"
 	"    health: {zmq: 5000, send: \"{\\\"a\\\":\\\"\\\\n\\n\\\"}\"}}\n"
-	"  Trainer: {machines: big, run: train.py, gpu: required}\n";
+	"  Trainer: {machines: big, run: train.py, gpu: required,\n"
+	"    success_exit_status: [7, 3]}\n"
+	"  Strict: {machines: big, run: s.py, success_exit_status: []}\n";
 
 static struct manifest *load(void)
 {
@@ -135,6 +137,24 @@ static void test_health_is_asked_by_init(void **state)
 	assert_string_equal(json_string_value(json_array_get(
 				    json_object_get(inner, "Entrypoint"), 0)),
 			    "/usr/sbin/slipway-init");
+}
+
+/* Ended by SIGTERM is success, unless the manifest says which ones are. */
+static void test_exit_statuses_that_are_success(void **state)
+{
+	static const char *const expected[] = {"143", "143", "143", "3,7"};
+	auto_manifest struct manifest *manifest = load();
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		auto_json json_t *config = config_of(manifest, i);
+
+		assert_string_equal(env_value(config, "SLIPWAY_EXIT_OK"),
+				    expected[i]);
+	}
+	auto_json json_t *strict = config_of(manifest, 4);
+
+	assert_null(env_value(strict, "SLIPWAY_EXIT_OK"));
 }
 
 /* What the image sets is listed for slipway-init, but for the list itself. */
@@ -257,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_service_without_gpu_sees_none),
 		cmocka_unit_test(test_required_gpu_is_said),
 		cmocka_unit_test(test_health_is_asked_by_init),
+		cmocka_unit_test(test_exit_statuses_that_are_success),
 		cmocka_unit_test(test_defaults_list_the_environment),
 		cmocka_unit_test(test_ports_and_user),
 		cmocka_unit_test(test_references_differ_where_images_do),

@@ -1,6 +1,8 @@
 /* What needs the whole file: families along `extends`, templates along
  * `like`, and the instances of each service with machine, family, base and
  * track. */
+#include <signal.h>
+
 #include "facts/manifest/reader.h"
 
 enum { MAX_CHAIN = 32, MANIFEST_MAX_INSTANCES = 16384 };
@@ -142,6 +144,9 @@ static const struct manifest_settings built_in = {
 	.skip = {STR_INIT(""), {0, 0}},
 	.user = {10001, 10001, {0, 0}},
 	.bytecode = MANIFEST_BYTECODE_ALL,
+	/* Ended by the stop signal (uvicorn raises it again once it has shut
+	 * down): what was asked for, as systemd counts it too. */
+	.success_exit_status = {.has = {[128 + SIGTERM] = true}},
 };
 
 /* Without what null removed, which has done its work now. */

@@ -268,6 +268,31 @@ static void field_resources(struct manifest *manifest,
 		   KEY_COUNT(resource_keys), field);
 }
 
+static void read_status(struct manifest *manifest, const struct yaml_node *node,
+			const struct manifest_key *key, void *field)
+{
+	static const char form[] = "an exit status from 1 to 255";
+	struct manifest_statuses *statuses = field;
+	uint64_t status;
+
+	if (!reader_want(manifest, node, key->name, form))
+		return;
+	if (reader_to_number(node->text, 1, 255, &status))
+		statuses->has[status] = true;
+	else
+		reader_refuse(manifest, node, key->name, form);
+}
+
+static void field_statuses(struct manifest *manifest,
+			   const struct yaml_node *node,
+			   const struct manifest_key *key, void *field)
+{
+	struct manifest_statuses statuses = {{false}};
+
+	reader_items(manifest, node, key, read_status, &statuses);
+	*(struct manifest_statuses *)field = statuses;
+}
+
 /* Folders below the working folder, or absolute. */
 static void field_write(struct manifest *manifest, const struct yaml_node *node,
 			const struct manifest_key *key, void *field)
@@ -373,6 +398,8 @@ const struct manifest_key manifest_setting_keys[SETTING_COUNT] = {
 	[SETTING_TRACK] = SETTING(track, field_name),
 	[SETTING_SKIP] = SETTING(skip, field_text),
 	[SETTING_BYTECODE] = SETTING(bytecode, field_word, bytecode_words),
+	[SETTING_SUCCESS_EXIT_STATUS] =
+		SETTING(success_exit_status, field_statuses),
 };
 
 void manifest_settings_read(struct manifest *manifest,
