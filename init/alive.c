@@ -93,30 +93,30 @@ static void oldest_consider(struct oldest *oldest, int pid)
 }
 
 /* The kernel lists children in the order in which they came to their parent,
- * so that the first few are enough; without that list all of /proc is read. */
+ * so that the first few are enough. Only without that list, or where none of
+ * its first few is meant, all of /proc is read. */
 static int oldest_child(int parent, bool want_init)
 {
 	struct oldest oldest = {.parent = parent, .want_init = want_init};
 	char path[64], list[512];
 	struct text text = TEXT_OF(path);
 	struct dirent *entry;
+	char *end;
+	size_t n;
 	DIR *proc;
 
 	text_addf(&text, "/proc/%d/task/%d/children", parent, parent);
-	if (proc_read(path, list, sizeof(list))) {
-		char *end = list;
+	n = proc_read(path, list, sizeof(list));
+	for (const char *p = list; *p; p = end) {
+		long pid = strtol(p, &end, 10);
 
-		for (const char *p = list; *p; p = end) {
-			long pid = strtol(p, &end, 10);
-
-			/* A number that touches the end may be cut. */
-			if (end == p || *end == '\0' || pid > INT_MAX)
-				break;
-			oldest_consider(&oldest, (int)pid);
-		}
-		if (oldest.pid)
-			return oldest.pid;
+		/* A number that touches the end may be cut. */
+		if (end == p || *end == '\0' || pid > INT_MAX)
+			break;
+		oldest_consider(&oldest, (int)pid);
 	}
+	if (oldest.pid || (n > 0 && n < sizeof(list) - 1))
+		return oldest.pid;
 	proc = opendir("/proc");
 	if (!proc)
 		return 0;

@@ -11,7 +11,8 @@ import threading
 import time
 
 import pytest
-from conftest import clean_env, free_port, is_up, probe, run_init, wait_until
+from conftest import (INIT, clean_env, free_port, is_up, probe, run_init,
+                      wait_until)
 
 
 class Peer(threading.Thread):
@@ -708,6 +709,37 @@ def test_zmtp_bytes(peer, data, flags, expected, word):
 def test_alive_needs_an_init():
     status, line = probe("alive")
     assert status == 1 and "no slipway-init" in line
+
+
+# Process 1 of a namespace, with processes that are not its children; prints
+# how often a probe has read.
+CROWD = """
+import os, subprocess, sys, time
+subprocess.Popen(["sh", "-c",
+                  "for i in $(seq %s); do sleep 9 & done; wait" % sys.argv[2]])
+time.sleep(0.5)
+probe = subprocess.Popen([sys.argv[1], "probe", "alive"],
+                         stdout=subprocess.DEVNULL)
+os.waitid(os.P_PID, probe.pid, os.WEXITED | os.WNOWAIT)
+for line in open("/proc/%d/io" % probe.pid):
+    if line.startswith("syscr:"):
+        print(line.split()[1])
+"""
+
+
+def test_other_processes_cost_nothing():
+    """Without slipway-init, as Kubernetes' host namespace or a bench has it,
+    a probe looks at the children of process 1 and not at all processes."""
+    if subprocess.run(["unshare", "-pf", "--mount-proc", "true"],
+                      stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("this machine gives no process namespace")
+
+    def reads(others):
+        return int(subprocess.run(
+            ["unshare", "-pf", "--mount-proc", sys.executable, "-c", CROWD,
+             INIT, str(others)], check=True, capture_output=True,
+            text=True, env=clean_env()).stdout)
+    assert reads(60) == reads(1) < 20
 
 
 def test_tls_server_is_told_apart(peer, tmp_path):
