@@ -82,3 +82,7 @@ bool yaml_is_number(const struct yaml_node *node);
  * block and flow context alike: plain where that is safe, else in double
  * quotes. text is UTF-8. */
 void yaml_append_scalar(struct buf *out, struct str text);
+
+/* Appends a node in flow form, {a: [b, "8.9"]}: yaml_parse reads back the same,
+ * but for the place of merged keys and tags. */
+void yaml_append_flow(struct buf *out, const struct yaml_node *node);

@@ -18,16 +18,17 @@ struct error;
 
 /* What the command line said; every verb reads what it has options for. */
 struct cli_options {
-	const char *folder; /* -C: where fleet.yaml is; default "." */
-	const char *store;  /* --store; NULL: see store_default_path() */
-	const char *output; /* -o */
-	const char *engine; /* --to */
-	const char *export; /* a format; NULL: not */
+	const char *folder;  /* -C: where fleet.yaml is; default "." */
+	const char *store;   /* --store; NULL: see store_default_path() */
+	const char *output;  /* -o */
+	const char *answers; /* --answers; NULL: the usual file */
+	const char *engine;  /* --to */
+	const char *export;  /* a format; NULL: not */
 	const char *against, *since; /* of plan: files */
 	unsigned jobs;		     /* 0: one per core */
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;
-	bool check, record, remove, replan, force;
+	bool check, record, remove, replan, force, no_ask;
 	bool all, dry_run, keep_files;	  /* of gc */
 	uint64_t max_bytes, older_than_s; /* of gc */
 	const char *upgrade; /* "": everything, else one package; NULL: not */

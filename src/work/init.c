@@ -130,6 +130,7 @@ static void publish(struct draft *draft, struct init_result *result)
 	for (size_t i = 0; i < draft->sources.n; i++)
 		sources[i] = draft->sources.p[i];
 	result->sources = sources;
+	result->answers = draft->answers.path;
 	result->source_count = draft->sources.n;
 	for (size_t i = 0; i < n; i++) {
 		const struct init_question *from = &draft->questions.p[i];
@@ -148,11 +149,16 @@ static int read_all(struct draft *draft, const struct init_options *options,
 		    struct draft_texts *sources, struct error **err)
 {
 	draft->name = fleet_name(draft);
+	if (answers_read(draft, options, err))
+		return -1;
 	if (options->file_count ? take_named(draft, options, sources, err)
 				: find_sources(draft, sources, err))
 		return -1;
 	for (size_t i = 0; i < sources->n; i++)
 		if (read_source(draft, sources->p[i], err))
+			return -1;
+	array_each (const struct draft_elsewhere, where, &draft->elsewhere)
+		if (draft_add_elsewhere(draft, where, err))
 			return -1;
 	if (draft->services.n)
 		return 0;
@@ -174,13 +180,15 @@ int init_run(const struct init_options *options, struct init_result *result,
 			     : read_all(&draft, options, &sources, err);
 
 	array_release(&sources);
-	if (status)
+	if (status || overlay(&draft, err))
 		return -1;
 	settle(&draft);
 	ask_machines(&draft);
+	if (answers_check(&draft, err))
+		return -1;
 	array_sort(&draft.questions, by_place);
 	publish(&draft, result);
-	return 0;
+	return answers_check_text(&draft, result->text, err);
 }
 
 void init_release(struct init_result *result)

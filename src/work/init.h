@@ -18,6 +18,16 @@
  *             dependencies, env | environment | env_vars, config
  *   port    = term ("+" term)*; term = NUMBER | ${VAR} | ${VAR:-NUMBER}
  *
+ * A file of answers adds what no file says. It is written like fleet.yaml, and
+ * laid over what was read, key by key; null takes a key out. `services` may
+ * name several ("A, B", globs); `answers` are those to the questions:
+ *
+ *   answers  = ID: WORD | "FILE:LINE": settled
+ *   services = "NAME, GLOB, ...": {settings of fleet.yaml}
+ *
+ * What it names and nobody read, and what it answers and nobody asked, is an
+ * error: so it never goes stale in silence.
+ *
  * Compose files: the Compose Specification, https://compose-spec.io;
  * Dockerfiles: facts/dockerfile.h.
  */
@@ -32,16 +42,29 @@
 
 struct error;
 
+#define INIT_ANSWERS "fleet.answers.yaml"
+
 struct init_options {
 	const char *root;	  /* folder of the repository */
 	const char *const *files; /* relative to root; none: those found */
 	size_t file_count;
+	const char *answers; /* relative to root; NULL: fleet.answers.yaml,
+			      * where it is there */
+	const struct init_answer *given; /* stronger than those of the file */
+	size_t given_count;
+};
+
+struct init_answer {
+	struct str id, value;
 };
 
 struct init_question {
 	struct str file; /* relative to root */
 	uint32_t line;	 /* 1-based; 0: the file as a whole */
 	struct str ask;
+	/* What a word answers: the question's name, and the words, the usual
+	 * one first, "*" for any other. Else both are empty. */
+	struct str id, choices;
 	struct str *services; /* none: it concerns the whole fleet */
 	size_t n, capacity;
 };
@@ -52,6 +75,7 @@ struct init_result {
 	size_t service_count, infra_count;
 	const struct str *sources; /* the files that were read */
 	size_t source_count;
+	struct str answers; /* the file of answers; empty: none */
 	const struct init_question *questions;
 	size_t question_count;
 };

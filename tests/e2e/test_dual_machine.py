@@ -4,6 +4,7 @@
 ./dev demo compiles and runs it.
 """
 
+import json
 import re
 from collections import Counter
 
@@ -168,3 +169,17 @@ def test_one_port_has_one_service_on_a_machine(locked):
     assert result.returncode == 1
     assert "5557" in result.stderr and "RealTimeAudioPipelinePC2" in (
         result.stderr)
+
+
+def test_fleet_is_what_init_makes_of_the_startup_configs(fleet):
+    """... and of fleet.answers.yaml. Without it all is asked, and check lists
+    what is open."""
+    made = fleet(DUAL)
+    made.ok("init", "--force")
+    assert (made.path / "fleet.yaml").read_text() == (
+        DUAL / "fleet.yaml").read_text()
+    asked = made.json("init", "--force", "--answers", "")["questions"]
+    names = yaml.safe_load((DUAL / "fleet.answers.yaml").read_text())["answers"]
+    assert {question["id"] for question in asked} == names.keys()
+    report = json.loads(made.run("check", "--json").stdout)
+    assert [q["ask"] for q in report["questions"]] == [q["ask"] for q in asked]

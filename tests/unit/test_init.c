@@ -82,7 +82,8 @@ static void bad_files_have_their_message(void **state)
 		auto_init struct init_result result = {.arena = ARENA_EMPTY};
 		auto_err struct error *error = NULL;
 		auto_buf struct buf text = BUF_EMPTY;
-		struct init_options options = {folder, &file, 1};
+		struct init_options options = {
+			.root = folder, .files = &file, .file_count = 1};
 		struct str wanted;
 
 		if (!expected_of(path, &text, &wanted))
@@ -128,8 +129,10 @@ static void names_of_files_are_judged(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		auto_init struct init_result result = {.arena = ARENA_EMPTY};
 		auto_err struct error *error = NULL;
-		struct init_options options = {root, &cases[i].file,
-					       cases[i].file ? 1 : 0};
+		struct init_options options = {.root = root,
+					       .files = &cases[i].file,
+					       .file_count =
+						       cases[i].file ? 1 : 0};
 
 		assert_int_equal(init_run(&options, &result, &error), -1);
 		assert_int_equal(err_class(error), cases[i].class);
@@ -145,7 +148,8 @@ static void an_image_that_is_no_name_is_asked_about(void **state)
 		"Dockerfile", "FROM python:3.10-sli[m\nCMD [\"x.py\"]\n");
 	auto_init struct init_result result = {.arena = ARENA_EMPTY};
 	const char *file = "Dockerfile";
-	struct init_options options = {root, &file, 1};
+	struct init_options options = {
+		.root = root, .files = &file, .file_count = 1};
 
 	(void)state;
 	assert_int_equal(init_run(&options, &result, NULL), 0);
@@ -187,7 +191,8 @@ static void hostile_values_stay_values(void **state)
 		auto_init struct init_result result = {.arena = ARENA_EMPTY};
 		auto_err struct error *error = NULL;
 		const char *file = "in.yaml";
-		struct init_options options = {root, &file, 1};
+		struct init_options options = {
+			.root = root, .files = &file, .file_count = 1};
 
 		if (init_run(&options, &result, &error))
 			fail_msg("%zu: %s", i, err_message(error));

@@ -242,7 +242,8 @@ static void scalars_come_back(void **state)
 		{"*x", "\"*x\""},
 		{"{a", "\"{a\""},
 		{"a,b", "\"a,b\""},
-		{"say \"hi\"\\", "\"say \\\"hi\\\"\\\\\""},
+		{"say \"hi\"\\", "'say \"hi\"\\'"},
+		{"it's \"", "\"it's \\\"\""},
 		{"two\nlines\t\x01\x7f", "\"two\\nlines\\t\\x01\\x7f\""},
 		{"\xc3\xa9 \xf0\x9f\x98\x80", "\"\xc3\xa9 \xf0\x9f\x98\x80\""},
 		{"\xc2\x85\xe2\x80\xa8\xef\xbb\xbf", "\"\\x85\\u2028\\ufeff\""},
@@ -269,6 +270,38 @@ static void scalars_come_back(void **state)
 
 		assert_string_equal(value->text.p, cases[i].text);
 		assert_true(value->is_quoted || !yaml_is_null(value));
+	}
+}
+
+/* Block or flow, plain or quoted: in flow form it says the same. */
+static void nodes_come_back_in_flow_form(void **state)
+{
+	static const struct {
+		const char *text, *written;
+	} cases[] = {
+		{"a: 24GiB\nb: [x, --y]\n", "{a: 24GiB, b: [x, --y]}"},
+		{"a: \"24GiB\"\nb: '8.9'\nc: 8.9\n",
+		 "{a: \"24GiB\", b: \"8.9\", c: 8.9}"},
+		{"a: x, y\nb: true\nc: \"true\"\nd:\n",
+		 "{a: \"x, y\", b: true, c: \"true\", d: null}"},
+		{"a: x]y\nb: |\n  two\n  lines\nc: RTX 4090\n",
+		 "{a: \"x]y\", b: \"two\\nlines\\n\", c: RTX 4090}"},
+		{"{}\n", "{}"},
+		{"- [a]\n- {b: {}}\n", "[[a], {b: {}}]"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		auto_arena struct arena arena = ARENA_EMPTY;
+		auto_buf struct buf once = BUF_EMPTY, twice = BUF_EMPTY;
+		struct yaml_problem problem = {0, 0, ""};
+
+		yaml_append_flow(&once, yaml_parse(str_from(cases[i].text),
+						   NULL, &arena, &problem));
+		assert_string_equal(buf_text(&once), cases[i].written);
+		yaml_append_flow(&twice, yaml_parse(buf_str(&once), NULL,
+						    &arena, &problem));
+		assert_string_equal(buf_text(&twice), cases[i].written);
 	}
 }
 
@@ -307,6 +340,7 @@ int main(void)
 		cmocka_unit_test(laughs_are_counted),
 		cmocka_unit_test(bounds_hold),
 		cmocka_unit_test(scalars_come_back),
+		cmocka_unit_test(nodes_come_back_in_flow_form),
 		cmocka_unit_test(nothing_behind_the_end_is_read),
 	};
 

@@ -64,10 +64,27 @@ static bool must_escape(uint32_t c)
 	       c == 0x2029 || c == 0xfeff || c == 0xfffe || c == 0xffff;
 }
 
+/* Has double quotes in it, and nothing that single ones would not take. */
+static bool is_fine_in_single(struct str text)
+{
+	bool has_double = false;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < ' ' || text.p[i] > '~' || text.p[i] == '\'')
+			return false;
+		has_double |= text.p[i] == '"';
+	}
+	return has_double;
+}
+
 void yaml_append_scalar(struct buf *out, struct str text)
 {
 	if (is_plain(text)) {
 		buf_append(out, text);
+		return;
+	}
+	if (is_fine_in_single(text)) {
+		buf_printf(out, "'" STR_FMT "'", STR_ARG(text));
 		return;
 	}
 	buf_append_byte(out, '"');
@@ -86,4 +103,45 @@ void yaml_append_scalar(struct buf *out, struct str text)
 			buf_append(out, str_slice(text, i, i + n));
 	}
 	buf_append_byte(out, '"');
+}
+
+/* A plain scalar of whatever context that is one in flow context too. */
+static bool stays_plain(const struct yaml_node *node)
+{
+	struct str text = node->text;
+
+	if (node->is_quoted || text.n == 0 || strchr(":?", text.p[0]))
+		return false;
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] < ' ' || text.p[i] > '~' ||
+		    strchr(",[]{}#", text.p[i]))
+			return false;
+	return text.p[text.n - 1] != ':';
+}
+
+void yaml_append_flow(struct buf *out, const struct yaml_node *node)
+{
+	bool is_map = node->kind == YAML_MAP, value;
+
+	if (node->kind == YAML_SCALAR) {
+		if (yaml_is_null(node))
+			buf_append_text(out, "null");
+		else if (yaml_to_bool(node, &value) || yaml_is_number(node) ||
+			 stays_plain(node))
+			buf_append(out, node->text);
+		else
+			yaml_append_scalar(out, node->text);
+		return;
+	}
+	buf_append_byte(out, is_map ? '{' : '[');
+	for (size_t i = 0; i < node->n; i++) {
+		buf_append_text(out, i ? ", " : "");
+		if (is_map) {
+			yaml_append_scalar(out, node->pairs[i].key->text);
+			buf_append_text(out, ": ");
+		}
+		yaml_append_flow(out, is_map ? node->pairs[i].value
+					     : node->items[i]);
+	}
+	buf_append_byte(out, is_map ? '}' : ']');
 }

@@ -22,6 +22,7 @@ static const char *const key_names[DRAFT_KEY_COUNT] = {
 	[DRAFT_GPU] = "gpu",
 	[DRAFT_ENV] = "env",
 	[DRAFT_REQUIREMENTS] = "requirements",
+	[DRAFT_CONSTRAINTS] = "constraints",
 	[DRAFT_EXTRA] = "extra",
 	[DRAFT_SYSTEM] = "system",
 	[DRAFT_ALLOW] = "allow",
@@ -34,6 +35,9 @@ static const char *const key_names[DRAFT_KEY_COUNT] = {
 	[DRAFT_USER] = "user",
 	[DRAFT_RESOURCES] = "resources",
 	[DRAFT_DEPENDS_ON] = "depends_on",
+	[DRAFT_SUCCESS_EXIT_STATUS] = "success_exit_status",
+	[DRAFT_TRACK] = "track",
+	[DRAFT_BYTECODE] = "bytecode",
 	[DRAFT_REQUIRED] = "required",
 	[DRAFT_SKIP] = "skip",
 };
@@ -60,6 +64,8 @@ void draft_release(struct draft *draft)
 	array_release(&draft->services);
 	array_release(&draft->infra);
 	array_release(&draft->gone);
+	array_release(&draft->elsewhere);
+	array_release(&draft->answers.given);
 	array_release(&draft->questions);
 	array_release(&draft->sources);
 	array_release(&draft->env);
@@ -529,6 +535,79 @@ struct draft_service *draft_add_twin(struct draft *draft,
 	return service;
 }
 
+bool draft_runs_on(const struct draft *draft, struct str name,
+		   struct str machine)
+{
+	array_each (struct draft_service *, service, &draft->services)
+		if (str_eq((*service)->name, name) &&
+		    draft_has_text(&(*service)->machines, machine))
+			return true;
+	return false;
+}
+
+struct draft_service *draft_copy(struct draft *draft,
+				 struct draft_service *first,
+				 struct str machine, struct draft_place at)
+{
+	struct draft_service *copy = draft_add_twin(draft, first, at);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy->settings, first->settings, sizeof copy->settings);
+	copy->ports_at = first->ports_at;
+	draft_add_text(&copy->machines, machine);
+	for (size_t i = 0; i < first->ports.n; i++)
+		array_push(&copy->ports, first->ports.p[i]);
+	for (size_t i = 0; i < first->env.n; i++)
+		array_push(&copy->env, first->env.p[i]);
+	array_each (const struct str, name, &first->depends_on)
+		if (draft_runs_on(draft, *name, machine))
+			draft_add_text(&copy->depends_on, *name);
+	return copy;
+}
+
+/* To the others of its file, in front of what becomes its twin. */
+static void move_ahead(struct draft *draft, struct draft_service *copy)
+{
+	struct draft_service *first = copy->twin_of;
+	size_t at = 0, last = draft->services.n - 1;
+
+	for (size_t i = 0; i < last; i++) {
+		struct draft_service *service = draft->services.p[i];
+
+		if (str_eq(service->at.file, copy->at.file))
+			at = i + 1;
+		if (service == first || service->twin_of == first)
+			service->twin_of = copy;
+	}
+	copy->twin_of = NULL;
+	for (size_t i = last; i > at; i--)
+		draft->services.p[i] = draft->services.p[i - 1];
+	draft->services.p[at] = copy;
+}
+
+int draft_add_elsewhere(struct draft *draft,
+			const struct draft_elsewhere *where, struct error **err)
+{
+	struct draft_service *first = draft_service(draft, where->name), *copy;
+
+	if (!first) {
+		draft_ask(draft, where->at, NULL,
+			  "nothing says how '" STR_FMT "' is started: which "
+			  "script or module is it?",
+			  STR_ARG(where->name));
+		return 0;
+	}
+	if (draft_runs_on(draft, where->name, where->machine))
+		return 0;
+	copy = draft_copy(draft, first, where->machine, where->at);
+	if (!copy)
+		return draft_too_many(where->at, err);
+	copy->group = where->group;
+	move_ahead(draft, copy);
+	return 0;
+}
+
 void draft_remove(struct draft *draft, struct draft_service *service)
 {
 	draft->services.n--;
@@ -545,24 +624,36 @@ int draft_too_many(struct draft_place at, struct error **err)
 			STR_ARG(at.file), at.line, MAX_SERVICES);
 }
 
-void draft_ask(struct draft *draft, struct draft_place at,
-	       const struct draft_service *service, const char *format, ...)
+static void add_to(struct init_question *question,
+		   const struct draft_service *service)
 {
-	auto_buf struct buf ask = BUF_EMPTY;
-	struct init_question *same = NULL;
-	va_list args;
+	for (size_t i = 0; i < question->n; i++)
+		if (str_eq(question->services[i], service->name))
+			return;
+	if (question->n == question->capacity) {
+		question->capacity =
+			mem_grow_capacity(question->capacity, question->n + 1);
+		question->services =
+			mem_realloc(question->services, question->capacity,
+				    sizeof *question->services);
+	}
+	question->services[question->n++] = service->name;
+}
 
-	va_start(args, format);
-	buf_vprintf(&ask, format, args);
-	va_end(args);
+static struct init_question *ask(struct draft *draft, struct draft_place at,
+				 const struct draft_service *service,
+				 struct buf *text)
+{
+	struct init_question *same = NULL;
+
 	/* Cut in the middle of a character. */
-	for (size_t i = 0; i < ask.n && !str_is_utf8(buf_str(&ask)); i++)
-		if ((unsigned char)ask.p[i] >= 0x80)
-			ask.p[i] = '?';
+	for (size_t i = 0; i < text->n && !str_is_utf8(buf_str(text)); i++)
+		if ((unsigned char)text->p[i] >= 0x80)
+			text->p[i] = '?';
 	array_each (struct init_question, question, &draft->questions)
 		if (question->line == at.line &&
 		    str_eq(question->file, at.file) &&
-		    str_eq(question->ask, buf_str(&ask)))
+		    str_eq(question->ask, buf_str(text)))
 			same = question;
 	if (!same) {
 		array_push(
@@ -570,23 +661,50 @@ void draft_ask(struct draft *draft, struct draft_place at,
 			(struct init_question){
 				.file = at.file,
 				.line = at.line,
-				.ask = arena_str(draft->arena, buf_str(&ask)),
+				.ask = arena_str(draft->arena, buf_str(text)),
 			});
 		same = &draft->questions.p[draft->questions.n - 1];
 	}
-	for (size_t i = 0; service && i < same->n; i++)
-		if (str_eq(same->services[i], service->name))
-			return;
-	if (service) {
-		if (same->n == same->capacity) {
-			same->capacity =
-				mem_grow_capacity(same->capacity, same->n + 1);
-			same->services =
-				mem_realloc(same->services, same->capacity,
-					    sizeof *same->services);
-		}
-		same->services[same->n++] = service->name;
-	}
+	if (service)
+		add_to(same, service);
+	return same;
+}
+
+void draft_ask(struct draft *draft, struct draft_place at,
+	       const struct draft_service *service, const char *format, ...)
+{
+	auto_buf struct buf text = BUF_EMPTY;
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&text, format, args);
+	va_end(args);
+	if (answers_take(draft,
+			 arena_printf(draft->arena, STR_FMT ":%u",
+				      STR_ARG(at.file), at.line),
+			 "settled")
+		    .n == 0)
+		ask(draft, at, service, &text);
+}
+
+struct str draft_choose(struct draft *draft, struct draft_place at,
+			const struct draft_service *service, struct str id,
+			const char *choices, const char *format, ...)
+{
+	struct str answer = answers_take(draft, id, choices);
+	auto_buf struct buf text = BUF_EMPTY;
+	struct init_question *question;
+	va_list args;
+
+	if (answer.n)
+		return answer;
+	va_start(args, format);
+	buf_vprintf(&text, format, args);
+	va_end(args);
+	question = ask(draft, at, service, &text);
+	question->id = id;
+	question->choices = str_from(choices);
+	return STR_EMPTY;
 }
 
 /* -- files -- */

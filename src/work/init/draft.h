@@ -25,6 +25,7 @@ enum draft_key {
 	DRAFT_GPU,
 	DRAFT_ENV,
 	DRAFT_REQUIREMENTS,
+	DRAFT_CONSTRAINTS,
 	DRAFT_EXTRA,
 	DRAFT_SYSTEM,
 	DRAFT_ALLOW,
@@ -37,6 +38,9 @@ enum draft_key {
 	DRAFT_USER,
 	DRAFT_RESOURCES,
 	DRAFT_DEPENDS_ON,
+	DRAFT_SUCCESS_EXIT_STATUS,
+	DRAFT_TRACK,
+	DRAFT_BYTECODE,
 	DRAFT_REQUIRED,
 	DRAFT_SKIP,
 	DRAFT_KEY_COUNT,
@@ -80,7 +84,8 @@ struct draft_service {
 	/* The same service on another machine, or NULL: what differs there
 	 * becomes an override of that one. */
 	struct draft_service *twin_of;
-	struct str group; /* a heading above it; may be empty */
+	struct str group;   /* a heading above it; may be empty */
+	struct str comment; /* lines above it; may be empty */
 	struct draft_place at, depends_at, ports_at;
 	struct draft_texts machines;
 	struct draft_ports ports;
@@ -99,6 +104,27 @@ struct draft_infra {
 struct draft_gone {
 	struct str name, run; /* commented out */
 	struct draft_place at;
+	bool is_settled; /* it stays out */
+};
+
+/* A service that runs on a machine too, whose files only name it. */
+struct draft_elsewhere {
+	struct str name, machine, group;
+	struct draft_place at;
+};
+
+struct draft_answer {
+	struct str id, value;
+	uint32_t line, column; /* in the answers' file; 0: given otherwise */
+	bool is_used;
+};
+
+/* What a person adds to what the files say; work/init.h has the grammar. */
+struct draft_answers {
+	struct str path, text;	      /* empty: there is no such file */
+	const struct yaml_node *root; /* a map, or NULL */
+	ARRAY(struct draft_answer) given;
+	struct str problem; /* the first answer that is none; may be empty */
 };
 
 struct draft {
@@ -109,6 +135,8 @@ struct draft {
 	ARRAY(struct draft_service *) services;
 	ARRAY(struct draft_infra) infra;
 	ARRAY(struct draft_gone) gone;
+	ARRAY(struct draft_elsewhere) elsewhere;
+	struct draft_answers answers;
 	ARRAY(struct init_question) questions;
 	struct draft_texts sources;
 	struct draft_pairs env;	    /* of all services; set at the end */
@@ -125,6 +153,9 @@ void draft_release(struct draft *draft);
 
 struct draft_service *draft_service(const struct draft *draft, struct str name);
 
+bool draft_runs_on(const struct draft *draft, struct str name,
+		   struct str machine);
+
 /* A new service; a name that fleet.yaml does not take or that is there
  * already is altered and asked about. NULL: there are 2000 already. */
 struct draft_service *draft_add(struct draft *draft, struct str name,
@@ -134,6 +165,15 @@ struct draft_service *draft_add(struct draft *draft, struct str name,
 struct draft_service *draft_add_twin(struct draft *draft,
 				     struct draft_service *first,
 				     struct draft_place at);
+/* A twin with the settings of the first, and what it depends on there. */
+struct draft_service *draft_copy(struct draft *draft,
+				 struct draft_service *first,
+				 struct str machine, struct draft_place at);
+/* The same for a machine whose file names the service: with the others of that
+ * file, and the first becomes its twin. */
+int draft_add_elsewhere(struct draft *draft,
+			const struct draft_elsewhere *where,
+			struct error **err);
 /* Takes the last one that was added out again; its questions become those of
  * the fleet. */
 void draft_remove(struct draft *draft, struct draft_service *service);
@@ -144,6 +184,14 @@ int draft_too_many(struct draft_place at, struct error **err);
 void draft_ask(struct draft *draft, struct draft_place at,
 	       const struct draft_service *service, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Asks what a word answers: one of choices ("two one"; "*" among them is any
+ * word). The answer to id, where it was given, else empty: the question is
+ * open. */
+struct str draft_choose(struct draft *draft, struct draft_place at,
+			const struct draft_service *service, struct str id,
+			const char *choices, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
 
 /* Sets a key to a value in flow form, where fleet.yaml takes it; otherwise
  * asks, and leaves the key out. */
@@ -215,6 +263,43 @@ int draft_read_yaml(struct draft *draft, struct str path, struct str *text,
 
 /* The text of a scalar that is no null, else empty. */
 struct str draft_scalar(const struct yaml_node *node);
+
+/* -- answers.c, overlay.c -- */
+
+/* Reads the file of answers, if there is one, and those given otherwise. */
+int answers_read(struct draft *draft, const struct init_options *options,
+		 struct error **err);
+/* The answer to a question, or empty. */
+struct str answers_take(struct draft *draft, struct str id,
+			const char *choices);
+/* The value of a key at the top of the answers' file, or NULL. */
+const struct yaml_node *answers_section(const struct draft *draft,
+					const char *key);
+/* -1 where an answer is none, or answers nothing that was asked. */
+int answers_check(const struct draft *draft, struct error **err);
+/* -1 where fleet.yaml does not take what the answers make of it. */
+int answers_check_text(const struct draft *draft, struct str text,
+		       struct error **err);
+/* FILE:LINE:COLUMN: message. */
+int answers_refuse(const struct draft *draft, const struct yaml_node *node,
+		   struct error **err, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The comment lines right above a key of the answers' file, or empty. */
+struct str answers_comment(const struct draft *draft,
+			   const struct yaml_node *map, struct str key);
+
+/* Lays `services` and `infra` of the answers over those that were read. */
+int overlay(struct draft *draft, struct error **err);
+
+/* -- tree.c: sections of fleet.yaml as trees -- */
+
+/* base with over laid on it, key by key; null takes a key out. */
+const struct yaml_node *tree_merge(struct arena *arena,
+				   const struct yaml_node *base,
+				   const struct yaml_node *over);
+/* "KEY: VALUE" on a line, or a line for each key below where that is long. */
+void tree_append(struct buf *out, unsigned indent, struct str key,
+		 const struct yaml_node *value);
 
 /* -- command.c, health.c -- */
 
@@ -302,5 +387,6 @@ void settle(struct draft *draft);
 void write_fleet(struct draft *draft, struct buf *out);
 /* A text as one comment line, whatever it holds. */
 void draft_comment(struct buf *out, const char *indent, struct str text);
+void draft_comments(struct buf *out, const char *indent, struct str lines);
 /* One of the machines whose settings are known: init/machines/ in data/. */
 bool draft_is_known_machine(struct draft *draft, struct str name);

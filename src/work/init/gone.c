@@ -59,16 +59,21 @@ static struct str key_of(struct str content)
 static void add_gone(struct draft *draft, struct str path, uint32_t line,
 		     struct str name, struct str script)
 {
-	struct draft_gone gone = {name, script, {path, line}};
+	struct draft_gone gone = {name, script, {path, line}, false};
 
 	if (!str_is_utf8(name) || !str_is_utf8(script) || name.n > 100 ||
 	    script.n > 300)
 		return;
+	gone.is_settled =
+		draft_choose(draft, gone.at, NULL,
+			     arena_printf(draft->arena, "gone/" STR_FMT,
+					  STR_ARG(name)),
+			     "no",
+			     "'" STR_FMT "' (" STR_FMT ") is commented out: "
+			     "does it belong to the fleet?",
+			     STR_ARG(name), STR_ARG(script))
+			.n > 0;
 	array_push(&draft->gone, gone);
-	draft_ask(draft, gone.at, NULL,
-		  "'" STR_FMT "' (" STR_FMT ") is commented out: does it "
-		  "belong to the fleet?",
-		  STR_ARG(name), STR_ARG(script));
 }
 
 void startup_read_gone(struct draft *draft, struct str path, struct str text)

@@ -208,16 +208,80 @@ static void settle_ports(struct draft *draft)
 	}
 }
 
+static bool has_port(const struct draft_service *service,
+		     const struct draft_port *wanted)
+{
+	array_each (struct draft_port, port, &service->ports)
+		if (port->number == wanted->number &&
+		    port->is_udp == wanted->is_udp)
+			return true;
+	return false;
+}
+
+/* All of the one are ports of the other, which may have more. */
 static bool same_ports(const struct draft_service *a,
 		       const struct draft_service *b)
 {
-	if (a->ports.n != b->ports.n || a->ports.n == 0)
-		return false;
-	for (size_t i = 0; i < a->ports.n; i++)
-		if (a->ports.p[i].number != b->ports.p[i].number ||
-		    a->ports.p[i].is_udp != b->ports.p[i].is_udp)
+	if (a->ports.n > b->ports.n)
+		return same_ports(b, a);
+	array_each (struct draft_port, port, &a->ports)
+		if (!has_port(b, port))
 			return false;
-	return true;
+	return a->ports.n > 0;
+}
+
+/* The second service is the first, on another machine. */
+static void join_pair(struct draft *draft, struct draft_service *first,
+		      struct draft_service *second)
+{
+	struct str name = second->name;
+
+	array_each (struct draft_service *, service, &draft->services) {
+		array_each (struct str, other, &(*service)->depends_on)
+			if (str_eq(*other, name))
+				*other = first->name;
+		if (*service != first && (*service)->twin_of == second)
+			(*service)->twin_of = first;
+	}
+	array_each (struct init_question, question, &draft->questions)
+		for (size_t i = 0; i < question->n; i++)
+			if (str_eq(question->services[i], name))
+				question->services[i] = first->name;
+	second->name = first->name;
+	second->twin_of = first;
+}
+
+/* True where both run on one machine. */
+static bool share_machine(const struct draft *draft,
+			  const struct draft_service *a,
+			  const struct draft_service *b)
+{
+	array_each (struct draft_service *, service, &draft->services) {
+		if (!str_eq((*service)->name, a->name))
+			continue;
+		array_each (const struct str, machine, &(*service)->machines)
+			if (draft_runs_on(draft, b->name, *machine))
+				return true;
+	}
+	return false;
+}
+
+static void ask_pair(struct draft *draft, struct draft_service *first,
+		     struct draft_service *second)
+{
+	struct str answer = draft_choose(
+		draft, second->at, second,
+		arena_printf(draft->arena, "pair/" STR_FMT,
+			     STR_ARG(second->name)),
+		"two one",
+		"it runs the script of '" STR_FMT "' (" STR_FMT ":%u) with the "
+		"same ports, on '" STR_FMT "' and not on '" STR_FMT
+		"': are they two services, or one on both machines?",
+		STR_ARG(first->name), STR_ARG(first->at.file), first->at.line,
+		STR_ARG(second->machines.p[0]), STR_ARG(first->machines.p[0]));
+
+	if (str_eq(answer, STR("one")))
+		join_pair(draft, first, second);
 }
 
 /* One script with the same ports under two names: maybe one service. */
@@ -229,25 +293,14 @@ static void ask_pairs(struct draft *draft)
 		struct draft_service *service = *pointer, *other;
 		struct str run = service->settings[DRAFT_RUN];
 
-		if (service->twin_of || run.n == 0 || is_skipped(service))
+		if (service->twin_of || run.n == 0 || service->machines.n == 0)
 			continue;
 		other = map_get(&runs, run);
-		if (!other) {
+		if (!other)
 			map_set(&runs, run, service);
-			continue;
-		}
-		if (same_ports(service, other) && service->machines.n &&
-		    other->machines.n)
-			draft_ask(draft, service->at, service,
-				  "it runs the script of '" STR_FMT
-				  "' (" STR_FMT ":%u) with the same ports, on "
-				  "'" STR_FMT "' and not on '" STR_FMT
-				  "': are they two services, or one on both "
-				  "machines?",
-				  STR_ARG(other->name), STR_ARG(other->at.file),
-				  other->at.line,
-				  STR_ARG(service->machines.p[0]),
-				  STR_ARG(other->machines.p[0]));
+		else if (same_ports(service, other) &&
+			 !share_machine(draft, service, other))
+			ask_pair(draft, other, service);
 	}
 }
 
@@ -388,11 +441,11 @@ static void settle_twins(struct draft *draft)
 
 void settle(struct draft *draft)
 {
+	ask_pairs(draft);
 	settle_run(draft);
 	settle_machines(draft);
 	settle_dependencies(draft);
 	settle_ports(draft);
-	ask_pairs(draft);
 	settle_env(draft);
 	array_each (struct draft_service *, service, &draft->services)
 		render(draft, *service);

@@ -245,6 +245,30 @@ static void read_dependencies(struct startup *startup,
 			  "to start first?");
 }
 
+static void ask_about_port(struct startup *startup,
+			   struct draft_service *service,
+			   const struct yaml_node *node, struct str key,
+			   uint64_t number)
+{
+	struct draft *draft = startup->draft;
+	struct str name = str_ends(key, STR("_port")) && key.n > 5
+				  ? str_slice(key, 0, key.n - 5)
+				  : STR("http");
+	struct str answer = draft_choose(
+		draft, place(startup, node), service,
+		arena_printf(draft->arena, "port/" STR_FMT "/" STR_FMT,
+			     STR_ARG(service->name), STR_ARG(key)),
+		arena_printf(draft->arena, STR_FMT " no *", STR_ARG(name)).p,
+		"config says " STR_FMT ": %llu; does the service listen there? "
+		"Then it belongs to its ports.",
+		STR_ARG(key), (unsigned long long)number);
+
+	if (answer.n && !str_eq(answer, STR("no")))
+		draft_add_port(draft, service,
+			       arena_str(draft->arena, answer).p, number, false,
+			       place(startup, node));
+}
+
 /* The file stays: the service reads its `config` from it when it runs. Ports
  * in it may be ports of this service, or of others. */
 static void read_config(struct startup *startup, struct draft_service *service,
@@ -270,12 +294,7 @@ static void read_config(struct startup *startup, struct draft_service *service,
 		array_each (struct draft_port, port, &service->ports)
 			is_known |= port->number == number;
 		if (!is_known)
-			draft_ask(startup->draft, place(startup, value),
-				  service,
-				  "config says " STR_FMT ": %llu; does the "
-				  "service listen there? Then it belongs to "
-				  "its ports.",
-				  STR_ARG(key), (unsigned long long)number);
+			ask_about_port(startup, service, value, key, number);
 	}
 }
 
@@ -498,13 +517,17 @@ static void read_settings(struct startup *startup,
 		else if (!str_eq(key, STR("host")) ||
 			 pair->value->kind != YAML_SCALAR ||
 			 !says_nothing(replaced(startup, NULL, pair->value)))
-			draft_ask(startup->draft, place(startup, pair->key),
-				  NULL,
-				  "'" STR_FMT "' of global_settings is not "
-				  "carried over: does it belong into defaults "
-				  "(as resources: {memory, cpus}), or do the "
-				  "services read it themselves?",
-				  STR_ARG(key));
+			draft_choose(startup->draft, place(startup, pair->key),
+				     NULL,
+				     arena_printf(startup->draft->arena,
+						  "global_settings/" STR_FMT,
+						  STR_ARG(key)),
+				     "themselves",
+				     "'" STR_FMT "' of global_settings is not "
+				     "carried over: does it belong into "
+				     "defaults (as resources: {memory, cpus}), "
+				     "or do the services read it themselves?",
+				     STR_ARG(key));
 	}
 }
 
@@ -545,6 +568,37 @@ static bool collect_names(const struct yaml_node *node, unsigned depth,
 	return true;
 }
 
+static void ask_about_name(struct startup *startup, const struct yaml_node *key,
+			   struct str name)
+{
+	struct draft *draft = startup->draft;
+	struct draft_elsewhere where = {name, startup->machine, key->text,
+					place(startup, key)};
+
+	if (startup->machine.n == 0)
+		draft_ask(draft, where.at, NULL,
+			  "'" STR_FMT "' names '" STR_FMT "', which is no "
+			  "service of this file: where does it run, and on "
+			  "which ports?",
+			  STR_ARG(key->text), STR_ARG(name));
+	else if (str_eq(draft_choose(
+				draft, where.at, NULL,
+				arena_printf(draft->arena,
+					     "runs/" STR_FMT "/" STR_FMT,
+					     STR_ARG(name),
+					     STR_ARG(startup->machine)),
+				"yes no",
+				"'" STR_FMT "' names '" STR_FMT
+				"', which is no "
+				"service of this file: does it run on '" STR_FMT
+				"' too, as another file says it does "
+				"elsewhere?",
+				STR_ARG(key->text), STR_ARG(name),
+				STR_ARG(startup->machine)),
+			STR("yes")))
+		array_push(&draft->elsewhere, where);
+}
+
 /* A key at the top that init does not know: it may name services. */
 static void ask_about_key(struct startup *startup, const struct yaml_pair *pair)
 {
@@ -558,11 +612,7 @@ static void ask_about_key(struct startup *startup, const struct yaml_pair *pair)
 		if (!is_list ||
 		    (known && str_eq(known->at.file, startup->path)))
 			continue;
-		draft_ask(draft, place(startup, pair->key), NULL,
-			  "'" STR_FMT "' names '" STR_FMT "', which is no "
-			  "service of this file: does it run here too, and on "
-			  "which ports?",
-			  STR_ARG(pair->key->text), STR_ARG(*name));
+		ask_about_name(startup, pair->key, *name);
 	}
 	array_release(&names);
 	if (!is_list)
