@@ -157,6 +157,7 @@ static int read_all(struct draft *draft, const struct init_options *options,
 	for (size_t i = 0; i < sources->n; i++)
 		if (read_source(draft, sources->p[i], err))
 			return -1;
+	settle_pairs(draft);
 	array_each (const struct draft_elsewhere, where, &draft->elsewhere)
 		if (draft_add_elsewhere(draft, where, err))
 			return -1;

@@ -16,9 +16,8 @@ static const struct cli_option init_options[] = {
 	 "another file than fleet.yaml; '-' prints it",
 	 offsetof(struct cli_options, output)},
 	{"answers", 0, CLI_TEXT, "FILE",
-	 "answers to lay over what is read; without the option "
-	 "fleet.answers.yaml,\n                      where it is there; '' is "
-	 "none",
+	 "answers to start from, '' for none;\n"
+	 "                             without it fleet.answers.yaml",
 	 offsetof(struct cli_options, answers)},
 	{"no-ask", 0, CLI_FLAG, NULL, "leave questions open, at a terminal too",
 	 offsetof(struct cli_options, no_ask)},
@@ -39,7 +38,9 @@ static json_t *question_json(const struct init_question *question)
 	while (str_split(&rest, ' ', &choice))
 		json_array_append_new(choices, json_new_str(choice));
 	json_object_set_new(entry, "ask", json_new_str(question->ask));
-	json_object_set_new(entry, "id", json_new_str(question->id));
+	json_object_set_new(entry, "id",
+			    question->id.n ? json_new_str(question->id)
+					   : json_null());
 	json_object_set_new(entry, "choices", choices);
 	json_object_set_new(entry, "file", json_new_str(question->file));
 	json_object_set_new(entry, "line", json_integer(question->line));
@@ -169,14 +170,14 @@ const struct cli_verb verb_init = {
 	.synopsis = "[-o FILE] [--answers FILE] [--no-ask] [--force] [FILE...]",
 	.about = "Writes fleet.yaml from startup_config.yaml, compose files, "
 		 "Dockerfiles or\nfolders with scripts: those that are named, "
-		 "or those that it finds. What they\ndo not decide is asked at "
-		 "a terminal, as far as a word answers it; answers are kept\n"
-		 "in fleet.answers.yaml, which the next init reads. What stays "
-		 "open becomes a question\nat the end of fleet.yaml, with the "
-		 "file and line where it arose.\n\n"
-		 "fleet.answers.yaml may also hold keys of fleet.yaml, which "
-		 "are laid over what is\nread: init --force then makes the "
-		 "same fleet.yaml again.\n\n"
+		 "or those that it finds. At a\nterminal it asks what they do "
+		 "not decide and a word answers, and keeps the\nanswers in "
+		 "fleet.answers.yaml. What stays open becomes a question at "
+		 "the end\nof fleet.yaml, with the file and line where it "
+		 "arose.\n\n"
+		 "fleet.answers.yaml is read where it is there. It may hold "
+		 "keys of fleet.yaml\ntoo, which are laid over what was read: "
+		 "so the same fleet.yaml comes out\neach time.\n\n"
 		 "  slipway init\n"
 		 "  slipway init compose.yaml --json | jq '.questions[].ask'\n"
 		 "  slipway init --force --answers office.yaml\n"

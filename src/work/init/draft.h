@@ -381,6 +381,8 @@ struct str find_machine_name(struct draft *draft, struct str text);
 bool find_is_dockerfile(struct str path);
 
 /* -- settle.c: what follows from all services together -- */
+/* First: one service under two names. */
+void settle_pairs(struct draft *draft);
 void settle(struct draft *draft);
 
 /* -- write.c -- */

@@ -285,7 +285,7 @@ static void ask_pair(struct draft *draft, struct draft_service *first,
 }
 
 /* One script with the same ports under two names: maybe one service. */
-static void ask_pairs(struct draft *draft)
+void settle_pairs(struct draft *draft)
 {
 	auto_map struct map runs = MAP_EMPTY;
 
@@ -441,7 +441,6 @@ static void settle_twins(struct draft *draft)
 
 void settle(struct draft *draft)
 {
-	ask_pairs(draft);
 	settle_run(draft);
 	settle_machines(draft);
 	settle_dependencies(draft);
