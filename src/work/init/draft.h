@@ -153,9 +153,6 @@ void draft_release(struct draft *draft);
 
 struct draft_service *draft_service(const struct draft *draft, struct str name);
 
-bool draft_runs_on(const struct draft *draft, struct str name,
-		   struct str machine);
-
 /* A new service; a name that fleet.yaml does not take or that is there
  * already is altered and asked about. NULL: there are 2000 already. */
 struct draft_service *draft_add(struct draft *draft, struct str name,
@@ -165,15 +162,6 @@ struct draft_service *draft_add(struct draft *draft, struct str name,
 struct draft_service *draft_add_twin(struct draft *draft,
 				     struct draft_service *first,
 				     struct draft_place at);
-/* A twin with the settings of the first, and what it depends on there. */
-struct draft_service *draft_copy(struct draft *draft,
-				 struct draft_service *first,
-				 struct str machine, struct draft_place at);
-/* The same for a machine whose file names the service: with the others of that
- * file, and the first becomes its twin. */
-int draft_add_elsewhere(struct draft *draft,
-			const struct draft_elsewhere *where,
-			struct error **err);
 /* Takes the last one that was added out again; its questions become those of
  * the fleet. */
 void draft_remove(struct draft *draft, struct draft_service *service);
@@ -263,6 +251,21 @@ int draft_read_yaml(struct draft *draft, struct str path, struct str *text,
 
 /* The text of a scalar that is no null, else empty. */
 struct str draft_scalar(const struct yaml_node *node);
+
+/* -- elsewhere.c -- */
+
+bool draft_runs_on(const struct draft *draft, struct str name,
+		   struct str machine);
+
+/* A twin with the settings of the first, and what it depends on there. */
+struct draft_service *draft_copy(struct draft *draft,
+				 struct draft_service *first,
+				 struct str machine, struct draft_place at);
+/* The same for a machine whose file names the service: with the others of that
+ * file, and the first becomes its twin. */
+int draft_add_elsewhere(struct draft *draft,
+			const struct draft_elsewhere *where,
+			struct error **err);
 
 /* -- answers.c, overlay.c -- */
 
