@@ -176,7 +176,7 @@ def latency(runs):
         print(f"  {name:28} {statistics.median(values) * 1000:7.2f} "
               f"{values[int(len(values) * 0.9)] * 1000:7.2f}")
     for process in (init, server):
-        process.kill()
+        process.terminate()  # a killed init would leave its sleep behind
         process.wait()
 
 

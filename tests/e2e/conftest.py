@@ -245,9 +245,8 @@ class Docker:
         self.containers, self.images = [], []
 
 
-@pytest.fixture
-def docker():
-    """docker, where its daemon answers."""
+def find_docker():
+    """docker, where its daemon answers; clean() is for the caller."""
     program = shutil.which("docker")
     if program is None:
         pytest.skip("docker is not installed")
@@ -259,7 +258,12 @@ def docker():
     if answer.returncode != 0:
         pytest.skip("no docker daemon answers: "
                     + answer.stderr.strip().splitlines()[-1])
-    made = Docker(program)
+    return Docker(program)
+
+
+@pytest.fixture
+def docker():
+    made = find_docker()
     yield made
     made.clean()
 
