@@ -324,6 +324,20 @@ static json_t *resolution_json(const struct lock_resolution *resolution)
 	return item;
 }
 
+static void set_family(json_t *object, const struct lock_family *family)
+{
+	json_t *item;
+
+	if (family->by.n == 0)
+		return;
+	item = json_object();
+	set_text(item, "name", family->name);
+	set_text(item, "by", family->by);
+	set_text(item, "why", family->why);
+	set_digest(item, "inputs", &family->inputs);
+	json_object_set_new(object, "family", item);
+}
+
 static json_t *service_json(const struct lock_service *service)
 {
 	json_t *item = json_object(), *owners;
@@ -331,6 +345,7 @@ static json_t *service_json(const struct lock_service *service)
 	set_text(item, "name", service->name);
 	set_texts(item, "machines", service->machines);
 	set_text(item, "base", service->base);
+	set_family(item, &service->family);
 	set_text(item, "resolution", service->resolution);
 	set_texts(item, "requirements", service->requirements);
 	set_texts(item, "closure", service->closure);

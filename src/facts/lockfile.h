@@ -139,11 +139,20 @@ struct lock_owner {
 	struct str distribution; /* "pyzmq" */
 };
 
+/* What `family: auto` came to (decisions/family.h). */
+struct lock_family {
+	struct str by;	 /* the rule that chose; "": the manifest names it */
+	struct str name; /* "" where none fits */
+	struct str why;
+	struct digest inputs; /* of what it was chosen from */
+};
+
 /* A service, once for all its machines or once for each that differs. */
 struct lock_service {
 	struct str name;
 	struct lock_strs machines; /* sorted */
 	struct str base;
+	struct lock_family family;
 	struct str resolution;	       /* id; "" where it needs no package */
 	struct lock_strs requirements; /* its own: extra, files, family */
 	struct lock_strs closure;      /* "pyzmq==27.1.0", sorted */

@@ -283,8 +283,7 @@ struct manifest_settings {
 	struct manifest_pairs env;
 	struct manifest_texts requirements, constraints; /* files */
 	struct manifest_texts extra;  /* requirement strings */
-	struct manifest_texts system; /* Debian packages; an instance has
-				       * its family's too */
+	struct manifest_texts system; /* Debian packages */
 	struct manifest_allows allow;
 	struct manifest_texts data;  /* paths or globs in the source */
 	struct manifest_texts write; /* folders: below workdir, or absolute */
@@ -308,10 +307,12 @@ struct manifest_instance {
 	const struct manifest_machine *machine;
 	struct manifest_settings
 		settings; /* resolved; env with the machine's */
-	const struct manifest_family *family; /* NULL: none, or auto */
+	const struct manifest_family *family; /* NULL: none, or auto and not
+					       * chosen */
 	bool is_family_auto;
 	const struct manifest_base *base;
 	const struct manifest_track *track; /* never NULL */
+	struct manifest_texts system;	    /* its family's, then its own */
 };
 
 struct manifest_service {
@@ -451,6 +452,19 @@ int manifest_load(const char *path, struct manifest **manifest,
 /* Appends one line per problem: PATH:LINE:COLUMN: message, "; ", hint. */
 void manifest_append_problems(const struct manifest *manifest, struct buf *out);
 
+/* Gives an instance the family that was chosen for it, or none (NULL): with its
+ * base, its track and its Debian packages. */
+void manifest_choose_family(struct manifest *manifest,
+			    struct manifest_instance *instance,
+			    const struct manifest_family *family);
+
+/* The track that an instance has in a family, or in none: its own, else the
+ * family's, else the machine's, else cpu. */
+const struct manifest_track *
+manifest_track_in(const struct manifest *manifest,
+		  const struct manifest_instance *instance,
+		  const struct manifest_family *family);
+
 /* By exact name, or NULL. */
 const struct manifest_service *manifest_service(const struct manifest *manifest,
 						struct str name);
@@ -477,9 +491,10 @@ void manifest_selection_release(struct manifest_selection *selection);
 #define auto_selection __attribute__((cleanup(manifest_selection_release)))
 
 /* The instances that arguments name, in the manifest's order: a service name
- * or glob and family:GLOB add services, machine:GLOB keeps only those on these
- * machines. Without arguments all, skipped ones included. An argument that
- * matches nothing is ERR_USAGE with the nearest name as hint. */
+ * or glob and family:GLOB (also of a chosen family) add services, machine:GLOB
+ * keeps only those on these machines. Without arguments all, skipped ones
+ * included. An argument that matches nothing is ERR_USAGE with the nearest name
+ * as hint. */
 int manifest_select(const struct manifest *manifest,
 		    const char *const *arguments, size_t count,
 		    struct manifest_selection *selection, struct error **err);

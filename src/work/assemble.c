@@ -431,6 +431,15 @@ closure_package(const struct lock_resolution *resolution, struct str pin)
 		       : NULL;
 }
 
+/* False where the lock's choice is not one of the manifest's families. */
+static bool has_chosen_family(const struct assemble_image *image)
+{
+	const struct manifest_family *family = image->instance->family;
+
+	return str_eq(image->service->family.name,
+		      family ? family->name.s : STR_EMPTY);
+}
+
 static int find_locked(const struct assembler *assembler,
 		       struct assemble_image *image, struct error **err)
 {
@@ -443,6 +452,13 @@ static int find_locked(const struct assembler *assembler,
 		err_make(err, ERR_FLEET,
 			 STR_FMT " on " STR_FMT " is not in the lock",
 			 STR_ARG(name), STR_ARG(machine));
+		return err_hint(err, "run: slipway lock");
+	}
+	if (image->instance->is_family_auto && !has_chosen_family(image)) {
+		err_make(err, ERR_FLEET,
+			 "the family of " STR_FMT
+			 " is not chosen among those that the manifest has now",
+			 STR_ARG(name));
 		return err_hint(err, "run: slipway lock");
 	}
 	image->base = lock_find_base(lock, image->service->base,

@@ -41,7 +41,8 @@ static void read_inputs(struct resolve_run *run, struct state *state)
 	for (size_t i = 0; i < manifest->instances.n; i++)
 		state->is_sick[i] =
 			manifest->instances.p[i]->settings.skip.s.n > 0 ||
-			resolve_inputs_read(run, i, &state->inputs[i]);
+			resolve_inputs_read(run, i, RESOLVE_FAMILY_ASKED,
+					    &state->inputs[i]);
 }
 
 /* -- the digest of all inputs -- */
@@ -71,9 +72,13 @@ static struct digest instance_inputs(struct resolve_run *run, size_t number,
 	key_add(&key, instance->base->name.s);
 	key_add(&key, str_of((const char *)base.bytes, DIGEST_BYTES));
 	resolve_strs_add_to_key(
-		&key,
-		resolve_sorted_texts(run->arena, &instance->settings.system));
+		&key, resolve_sorted_texts(run->arena, &instance->system));
 	key_add(&key, str_of((const char *)packages.bytes, DIGEST_BYTES));
+	if (resolve_has_choice(run, number)) {
+		struct digest family = resolve_family_inputs(run, number);
+
+		key_add(&key, str_of((const char *)family.bytes, DIGEST_BYTES));
+	}
 	return digest_of(buf_str(&key));
 }
 
@@ -166,10 +171,18 @@ static bool check_cuda(struct resolve_run *run,
 
 /* -- services -- */
 
+static bool same_family(const struct lock_family *a,
+			const struct lock_family *b)
+{
+	return str_eq(a->by, b->by) && str_eq(a->name, b->name) &&
+	       str_eq(a->why, b->why) && digest_eq(&a->inputs, &b->inputs);
+}
+
 static bool same_service(const struct lock_service *a,
 			 const struct lock_service *b)
 {
 	return str_eq(a->name, b->name) && str_eq(a->base, b->base) &&
+	       same_family(&a->family, &b->family) &&
 	       str_eq(a->resolution, b->resolution) &&
 	       resolve_strs_same(a->requirements, b->requirements) &&
 	       resolve_strs_same(a->closure, b->closure) &&
@@ -232,10 +245,13 @@ static int lock_instance(struct resolve_run *run, const struct state *state,
 		.name = instance->service->name.s,
 		.base = instance->base->name.s,
 		.requirements = state->inputs[number].requirements,
-		.system_requirements = resolve_sorted_texts(
-			run->arena, &instance->settings.system),
+		.system_requirements =
+			resolve_sorted_texts(run->arena, &instance->system),
 		.system = state->system[number],
 	};
+
+	if (run->options->families)
+		service.family = run->options->families[number];
 
 	/* Its group has noted why there is none. */
 	if (unit && !unit->resolution)
@@ -327,9 +343,9 @@ void resolve_problems_sort(const struct manifest *manifest,
 	*problems = sorted;
 }
 
-static void run_init(struct resolve_run *run,
-		     const struct resolve_options *options,
-		     struct resolve_result *result)
+void resolve_run_init(struct resolve_run *run,
+		      const struct resolve_options *options,
+		      struct resolve_result *result)
 {
 	*run = (struct resolve_run){
 		.options = options,
@@ -347,7 +363,7 @@ int resolve_run(const struct resolve_options *options,
 	struct resolve_run run;
 	struct state state;
 
-	run_init(&run, options, result);
+	resolve_run_init(&run, options, result);
 	state_init(&state, run.arena, options->manifest->instances.n);
 	read_inputs(&run, &state);
 	result->lock->inputs = all_inputs(&run, &state);
@@ -389,6 +405,16 @@ static void add_reason(struct reasons *reasons, const char *format,
 	array_push(reasons, arena_str(reasons->arena, buf_str(&text)));
 }
 
+static bool is_family_stale(struct resolve_run *run, size_t instance,
+			    const struct lock_family *family)
+{
+	if (!resolve_has_choice(run, instance))
+		return family->by.n > 0;
+	struct digest inputs = resolve_family_inputs(run, instance);
+
+	return !digest_eq(&inputs, &family->inputs);
+}
+
 static void compare_services(struct resolve_run *run, const struct state *state,
 			     const struct lock *lock, struct reasons *reasons)
 {
@@ -405,6 +431,11 @@ static void compare_services(struct resolve_run *run, const struct state *state,
 			continue;
 		if (!service)
 			add_reason(reasons, "it does not hold service", name);
+		else if (is_family_stale(run, i, &service->family))
+			add_reason(reasons,
+				   "the family has to be chosen again for "
+				   "service",
+				   name);
 		else if (!resolve_strs_same(service->requirements,
 					    state->inputs[i].requirements))
 			add_reason(reasons,
@@ -412,9 +443,8 @@ static void compare_services(struct resolve_run *run, const struct state *state,
 				   name);
 		else if (!resolve_strs_same(
 				 service->system_requirements,
-				 resolve_sorted_texts(
-					 run->arena,
-					 &instance->settings.system)))
+				 resolve_sorted_texts(run->arena,
+						      &instance->system)))
 			add_reason(reasons,
 				   "other Debian packages are asked for by "
 				   "service",
@@ -459,7 +489,7 @@ int resolve_check(const struct resolve_options *options,
 	struct state state;
 
 	(void)err;
-	run_init(&run, options, &result);
+	resolve_run_init(&run, options, &result);
 	state_init(&state, run.arena, options->manifest->instances.n);
 	read_inputs(&run, &state);
 	struct digest inputs = all_inputs(&run, &state);

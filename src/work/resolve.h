@@ -35,8 +35,11 @@ struct resolve_options {
 	struct fetch *fetch;
 	struct pool *pool;
 	const struct lock *previous; /* or NULL */
-	bool upgrade;		     /* newest versions of everything, */
-	struct lock_strs upgrades;   /* or of these packages only */
+	/* Per instance what resolve_families found, or NULL. */
+	const struct lock_family *families;
+	bool is_trial;		   /* nobody is told about it */
+	bool upgrade;		   /* newest versions of everything, */
+	struct lock_strs upgrades; /* or of these packages only */
 	/* What the scan adds to what an instance (its number in the manifest)
 	 * asks for by itself, as requirements in arena; or NULL. known are
 	 * requirements that would not be new to the fleet: its constraints and
@@ -87,6 +90,15 @@ void resolve_result_release(struct resolve_result *result);
  * previous, from which it borrows: previous must outlive it. */
 int resolve_run(const struct resolve_options *options,
 		struct resolve_result *result, struct error **err);
+
+/* Decides `family: auto` (decisions/family.h), for all whose earlier choice is
+ * not made from the same; such a choice stays where it still fits, unless anew.
+ * manifest is that of options and its instances get the families.
+ * out is per instance and in arena; what the manifest names itself has no
+ * `by`. */
+int resolve_families(const struct resolve_options *options,
+		     struct manifest *manifest, bool anew, struct arena *arena,
+		     struct lock_family **out, struct error **err);
 
 /* Brings problems into the manifest's order of services, those of the whole
  * fleet first; those of a service stay as they were found. */

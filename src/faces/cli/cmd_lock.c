@@ -229,10 +229,16 @@ static int print_first(const struct workspace *workspace,
 	return 1;
 }
 
-static int make(struct workspace *workspace,
-		const struct resolve_options *resolve,
+static int make(struct workspace *workspace, struct resolve_options *resolve,
 		const struct check *check, struct error **err)
 {
+	struct lock_family *families;
+
+	if (resolve_families(resolve, workspace->manifest,
+			     workspace->options->replan, &workspace->arena,
+			     &families, err))
+		return -1;
+	resolve->families = families;
 	auto_resolve_result struct resolve_result result = RESOLVE_RESULT_EMPTY;
 	struct listing_source listing = {workspace->store, workspace->fetch,
 					 workspace->index};

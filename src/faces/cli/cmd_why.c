@@ -177,9 +177,10 @@ static void find_roots(struct question *question,
 		add_file(question, settings->requirements.p[i].s);
 	for (const struct manifest_family *family = question->instance->family;
 	     family; family = family->extends) {
-		struct str where =
-			arena_printf(&question->arena, "family " STR_FMT,
-				     STR_ARG(family->name.s));
+		struct str where = arena_printf(
+			&question->arena, "family " STR_FMT "%s",
+			STR_ARG(family->name.s),
+			question->instance->is_family_auto ? ", chosen" : "");
 
 		add_texts(question, where.p, &family->packages);
 	}
@@ -275,6 +276,44 @@ static json_t *reason_json(const struct question *question,
 	return entry;
 }
 
+static void set_family(const struct question *question, json_t *object)
+{
+	const struct manifest_family *family = question->instance->family;
+
+	workspace_set_family(object, family ? family->name.s : STR_EMPTY,
+			     &question->service->family);
+}
+
+/* Without a package: what the service stands on, and why. */
+static void print_service(const struct question *question)
+{
+	const struct manifest_instance *instance = question->instance;
+	const struct lock_family *chosen = &question->service->family;
+	json_t *root = json_object();
+
+	json_object_set_new(root, "service",
+			    json_new_str(instance->service->name.s));
+	json_object_set_new(root, "machine",
+			    json_new_str(instance->machine->name.s));
+	set_family(question, root);
+	json_object_set_new(root, "base", json_new_str(instance->base->name.s));
+	json_object_set_new(root, "track",
+			    json_new_str(instance->track->name.s));
+	if (question->workspace->options->json) {
+		workspace_print_json(root);
+		return;
+	}
+	json_decref(root);
+	printf("%s on %s: %s%s, base %s, track %s\n",
+	       instance->service->name.s.p, instance->machine->name.s.p,
+	       instance->family ? "family " : "no family",
+	       instance->family ? instance->family->name.s.p : "",
+	       instance->base->name.s.p, instance->track->name.s.p);
+	if (chosen->by.n)
+		printf("  slipway chose it: " STR_FMT "\n",
+		       STR_ARG(chosen->why));
+}
+
 static void print_json(const struct question *question)
 {
 	const struct lock_package *package =
@@ -290,6 +329,7 @@ static void print_json(const struct question *question)
 			    json_new_str(question->service->name));
 	json_object_set_new(root, "machine",
 			    json_new_str(question->instance->machine->name.s));
+	set_family(question, root);
 	json_object_set_new(root, "package", json_new_str(question->package));
 	json_object_set_new(root, "version",
 			    package && question->reason_count
@@ -343,6 +383,10 @@ static int answer(struct question *question, const struct source_tree *tree,
 			 STR_ARG(question->instance->service->name.s));
 		return err_hint(err, "run: slipway lock");
 	}
+	if (workspace->options->word_count == 1) {
+		print_service(question);
+		return 0;
+	}
 	question->resolution = lock_find_resolution(
 		workspace->lock, question->service->resolution);
 	if (question->resolution) {
@@ -363,9 +407,9 @@ static int choose(const struct workspace *workspace, size_t *number,
 	const struct cli_options *options = workspace->options;
 	auto_selection struct manifest_selection selection = ARRAY_EMPTY;
 
-	if (options->word_count != 2) {
+	if (options->word_count < 1 || options->word_count > 2) {
 		err_make(err, ERR_USAGE,
-			 "a service and a package are expected");
+			 "a service and perhaps a package are expected");
 		return err_hint(err, "as in: slipway why Echo pyzmq");
 	}
 	if (manifest_select(workspace->manifest,
@@ -396,8 +440,9 @@ static int run(const struct cli_options *options, struct error **err)
 		return -1;
 	question.checked = &check.instances[number];
 	question.instance = question.checked->instance;
-	question.package =
-		name_normalise(&question.arena, str_from(options->words[1]));
+	if (options->word_count == 2)
+		question.package = name_normalise(&question.arena,
+						  str_from(options->words[1]));
 	int status = answer(&question, &tree, err);
 
 	array_release(&question.roots);
@@ -407,12 +452,15 @@ static int run(const struct cli_options *options, struct error **err)
 
 const struct cli_verb verb_why = {
 	.name = "why",
-	.summary = "why a service has a package",
-	.synopsis = "SERVICE PACKAGE",
+	.summary = "why a service has a package, or its family",
+	.synopsis = "SERVICE [PACKAGE]",
 	.about = "Shows every import and requirement of a service that leads "
 		 "to a package, each\nwith its shortest way through "
 		 "Requires-Dist, the shortest first. Of a service\n"
-		 "on several machines the first is looked at.\n\n"
+		 "on several machines the first is looked at. Without a "
+		 "package: the service's\nfamily, base and track, and why "
+		 "slipway chose the family ('family: auto').\n\n"
+		 "  slipway why ChitchatAgent\n"
 		 "  slipway why ChitchatAgent pyzmq\n"
 		 "  slipway why StreamingTTSAgent nvidia-cudnn-cu12",
 	.takes_words = true,

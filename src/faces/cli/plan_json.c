@@ -145,6 +145,11 @@ static json_t *images_json(const struct plan_view *view)
 				    json_new_str(instance->service->name.s));
 		json_object_set_new(entry, "machine",
 				    json_new_str(instance->machine->name.s));
+		workspace_set_family(
+			entry,
+			instance->family ? instance->family->name.s : STR_EMPTY,
+			&view->assembly->images[view->assembly->planned[i]]
+				 .service->family);
 		set_image(view, i, entry);
 		json_array_append_new(images, entry);
 	}

@@ -171,6 +171,32 @@ static void print_machines(const struct plan_view *view)
 	}
 }
 
+/* -- families that slipway chose -- */
+
+static void print_choices(const struct plan_view *view)
+{
+	const struct assembly *assembly = view->assembly;
+	const struct lock_service *last = NULL;
+
+	for (size_t i = 0; i < assembly->image_count; i++) {
+		const struct assemble_image *image = &assembly->images[i];
+		const struct lock_family *chosen;
+
+		/* Images of one service follow one another. */
+		if (!view->wanted[i] || !image->service ||
+		    image->service == last)
+			continue;
+		last = image->service;
+		chosen = &last->family;
+		if (chosen->by.n)
+			printf("  %s" STR_FMT ", chosen for " STR_FMT
+			       ": " STR_FMT "\n",
+			       chosen->name.n ? "family " : "no family",
+			       STR_ARG(chosen->name), STR_ARG(last->name),
+			       STR_ARG(chosen->why));
+	}
+}
+
 /* -- what could be better -- */
 
 static void print_proposal(const struct plan_view *view,
@@ -245,5 +271,6 @@ void plan_view_print(const struct plan_view *view)
 	print_tree(view);
 	print_sums(view);
 	print_machines(view);
+	print_choices(view);
 	print_advice(view);
 }

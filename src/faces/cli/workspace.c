@@ -55,6 +55,23 @@ static void open_runtimes(struct workspace *workspace)
 	workspace->runtimes = runtimes_new(&options);
 }
 
+/* Gives services with `family: auto` what the lock says. */
+static void apply_families(struct manifest *manifest, const struct lock *lock)
+{
+	for (size_t i = 0; i < manifest->instances.n; i++) {
+		struct manifest_instance *instance = manifest->instances.p[i];
+		const struct lock_service *service =
+			lock_find_service(lock, instance->service->name.s,
+					  instance->machine->name.s);
+
+		if (instance->is_family_auto && service)
+			manifest_choose_family(
+				manifest, instance,
+				manifest_family(manifest,
+						service->family.name));
+	}
+}
+
 int workspace_open(struct workspace *workspace,
 		   const struct cli_options *options, unsigned needs,
 		   struct error **err)
@@ -89,6 +106,8 @@ int workspace_open(struct workspace *workspace,
 		if (workspace_open_index(workspace, err))
 			return -1;
 	}
+	if (workspace->lock && workspace->manifest)
+		apply_families(workspace->manifest, workspace->lock);
 	if (workspace->lock && workspace->store)
 		open_runtimes(workspace);
 	return 0;
@@ -156,6 +175,20 @@ int workspace_check(struct workspace *workspace, struct source_tree *tree,
 			       check_run(&options, check, err)
 		       ? -1
 		       : 0;
+}
+
+static void set_or_null(json_t *object, const char *key, struct str text)
+{
+	json_object_set_new(object, key,
+			    text.n ? json_new_str(text) : json_null());
+}
+
+void workspace_set_family(struct json_t *object, struct str family,
+			  const struct lock_family *choice)
+{
+	set_or_null(object, "family", family);
+	set_or_null(object, "family_by", choice->by);
+	set_or_null(object, "family_why", choice->why);
 }
 
 void workspace_print_json(struct json_t *value)

@@ -54,6 +54,11 @@ struct check;
 int workspace_check(struct workspace *workspace, struct source_tree *tree,
 		    struct check *check, struct error **err);
 
-/* Prints a JSON value on standard output and frees it. */
+/* Sets family, family_by and family_why of an object; null where there is no
+ * family, or nothing was chosen. */
 struct json_t;
+void workspace_set_family(struct json_t *object, struct str family,
+			  const struct lock_family *choice);
+
+/* Prints a JSON value on standard output and frees it. */
 void workspace_print_json(struct json_t *value);

@@ -405,24 +405,37 @@ static int read_owners(const struct place *place, struct lock_service *service)
 	return 0;
 }
 
+static int read_family(const struct place *place, struct lock_family *family)
+{
+	static const char *const keys[] = {"name", "by", "why", "inputs", NULL};
+	struct place at = member(place, "family");
+
+	if (!at.value)
+		return 0;
+	return check_object(&at, keys) ||
+			       read_text(&at, "name", &family->name) ||
+			       read_needed(&at, "by", &family->by) ||
+			       read_needed(&at, "why", &family->why) ||
+			       read_digest(&at, "inputs", false,
+					   &family->inputs)
+		       ? -1
+		       : 0;
+}
+
 static int read_service(const struct place *place, struct lock_service *service)
 {
-	static const char *const keys[] = {"name",
-					   "machines",
-					   "base",
-					   "resolution",
-					   "requirements",
-					   "closure",
-					   "system",
-					   "owners",
-					   "system_requirements",
-					   "imports",
-					   NULL};
+	static const char *const keys[] = {"name",	 "machines",
+					   "base",	 "family",
+					   "resolution", "requirements",
+					   "closure",	 "system",
+					   "owners",	 "system_requirements",
+					   "imports",	 NULL};
 
 	if (check_object(place, keys) ||
 	    read_needed(place, "name", &service->name) ||
 	    read_texts(place, "machines", &service->machines) ||
 	    read_needed(place, "base", &service->base) ||
+	    read_family(place, &service->family) ||
 	    read_text(place, "resolution", &service->resolution) ||
 	    read_texts(place, "requirements", &service->requirements) ||
 	    read_texts(place, "closure", &service->closure) ||

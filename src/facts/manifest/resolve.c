@@ -161,19 +161,18 @@ static void drop_removed(struct manifest *manifest,
 	*pairs = kept;
 }
 
-/* own, else the family's, else the machine's, else cpu. */
-static const struct manifest_track *
-instance_track(struct manifest *manifest,
-	       const struct manifest_instance *instance)
+const struct manifest_track *
+manifest_track_in(const struct manifest *manifest,
+		  const struct manifest_instance *instance,
+		  const struct manifest_family *family)
 {
 	const struct manifest_track *own =
-		FIND(manifest, &instance->settings.track, "track",
-		     &manifest->tracks);
+		manifest_track(manifest, instance->settings.track.s);
 
 	if (own)
 		return own;
-	if (instance->family && instance->family->track)
-		return instance->family->track;
+	if (family && family->track)
+		return family->track;
 	if (instance->machine->track)
 		return instance->machine->track;
 	return manifest_track(manifest, STR("cpu"));
@@ -218,6 +217,16 @@ static void check_instance(struct manifest *manifest,
 			       STR_ARG(instance->machine->name.s));
 }
 
+void manifest_choose_family(struct manifest *manifest,
+			    struct manifest_instance *instance,
+			    const struct manifest_family *family)
+{
+	instance->family = family;
+	instance->base = family ? family->base : manifest->bases.p[0];
+	instance->track = manifest_track_in(manifest, instance, family);
+	instance->system = instance_system(manifest, instance);
+}
+
 static struct manifest_instance *
 instance_new(struct manifest *manifest, const struct manifest_service *service,
 	     const struct manifest_machine *machine,
@@ -239,14 +248,13 @@ instance_new(struct manifest *manifest, const struct manifest_service *service,
 	settings->env = env;
 	settings->health =
 		manifest_health_resolve(&settings->health, &settings->ports);
+	FIND(manifest, &settings->track, "track", &manifest->tracks);
 	instance->is_family_auto = str_eq(settings->family.s, STR("auto"));
-	if (!instance->is_family_auto)
-		instance->family = FIND(manifest, &settings->family, "family",
-					&manifest->families);
-	instance->base = instance->family ? instance->family->base
-					  : manifest->bases.p[0];
-	instance->track = instance_track(manifest, instance);
-	settings->system = instance_system(manifest, instance);
+	manifest_choose_family(manifest, instance,
+			       instance->is_family_auto
+				       ? NULL
+				       : FIND(manifest, &settings->family,
+					      "family", &manifest->families));
 	return instance;
 }
 

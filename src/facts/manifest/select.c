@@ -22,7 +22,8 @@ static bool matches(enum scope scope, struct str pattern,
 	if (scope == SCOPE_MACHINE)
 		text = instance->machine->name.s;
 	else if (scope == SCOPE_FAMILY)
-		text = instance->settings.family.s;
+		text = instance->family ? instance->family->name.s
+					: instance->settings.family.s;
 	return str_eq(pattern, text) || str_glob(pattern, text);
 }
 

@@ -544,9 +544,11 @@ static int solve_apart(struct solving *solving, size_t unit,
 		note_units(solving, &unit, 1, text);
 		return 0;
 	}
-	log_info("'" STR_FMT "' asks for what contradicts the other services: "
-		 "it gets versions of its own",
-		 STR_ARG(id));
+	if (!solving->run->options->is_trial)
+		log_info("'" STR_FMT
+			 "' asks for what contradicts the other services: "
+			 "it gets versions of its own",
+			 STR_ARG(id));
 	return finish(solving, &unit, 1, id, text, err);
 }
 

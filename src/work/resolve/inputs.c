@@ -112,6 +112,7 @@ resolve_replacements(struct resolve_run *run,
 struct reading {
 	struct resolve_run *run;
 	const struct manifest_instance *instance;
+	const struct manifest_track *track;
 	struct closure_replacements replacements;
 	int root_fd; /* of the source tree */
 	struct resolve_strs requirements, constraints;
@@ -382,10 +383,13 @@ static struct lock_strs sorted_copy(struct arena *arena,
 	return list;
 }
 
-/* The constraints and the pins of the track. */
-static int read_known(struct reading *reading, struct lock_strs *known)
+/* The constraints, the pins of the track, and packages of the family that are
+ * only known. */
+static int read_known(struct reading *reading,
+		      const struct manifest_texts *packages,
+		      struct lock_strs *known)
 {
-	const struct manifest_texts *pins = &reading->instance->track->pins;
+	const struct manifest_texts *pins = &reading->track->pins;
 	struct resolve_strs list = ARRAY_EMPTY;
 	int result = 0;
 
@@ -396,19 +400,30 @@ static int read_known(struct reading *reading, struct lock_strs *known)
 
 		result = add_requirement(reading, pins->p[i].s, &origin, &list);
 	}
+	for (size_t i = 0; result == 0 && packages && i < packages->n; i++) {
+		struct origin origin = {packages->p[i].at, STR_EMPTY, 0};
+
+		result = add_requirement(reading, packages->p[i].s, &origin,
+					 &list);
+	}
 	*known = sorted_copy(reading->run->arena, &list);
 	array_release(&list);
 	return result;
 }
 
-static int read_all(struct reading *reading, size_t number)
+static int read_all(struct reading *reading, size_t number,
+		    enum resolve_family counts)
 {
 	const struct manifest_settings *settings = &reading->instance->settings;
-	const struct manifest_family *family = reading->instance->family;
+	const struct manifest_texts *packages =
+		reading->instance->family
+			? &reading->instance->family->all_packages
+			: NULL;
 	const struct resolve_options *options = reading->run->options;
 	struct origin nowhere = {{0, 0}, STR_EMPTY, 0};
 
-	if ((family && read_texts(reading, &family->all_packages)) ||
+	if ((packages && counts == RESOLVE_FAMILY_ASKED &&
+	     read_texts(reading, packages)) ||
 	    read_texts(reading, &settings->extra) ||
 	    read_files(reading, &settings->requirements,
 		       &reading->requirements) ||
@@ -420,7 +435,9 @@ static int read_all(struct reading *reading, size_t number)
 		sorted_copy(reading->run->arena, &reading->requirements);
 	struct lock_strs known;
 
-	if (read_known(reading, &known))
+	if (read_known(reading,
+		       counts == RESOLVE_FAMILY_KNOWN ? packages : NULL,
+		       &known))
 		return -1;
 	struct lock_strs scanned =
 		options->scanned(options->scanned_context, number, asked, known,
@@ -434,6 +451,7 @@ static int read_all(struct reading *reading, size_t number)
 }
 
 int resolve_inputs_read(struct resolve_run *run, size_t instance,
+			enum resolve_family family,
 			struct resolve_inputs *inputs)
 {
 	const struct manifest *manifest = run->options->manifest;
@@ -442,20 +460,24 @@ int resolve_inputs_read(struct resolve_run *run, size_t instance,
 		manifest->source.root.s.n ? manifest->source.root.s.p : ".");
 	auto_err struct error *err = NULL;
 	auto_close int root_fd = fs_open(root, O_RDONLY | O_DIRECTORY, 0, &err);
+	const struct manifest_instance *read = manifest->instances.p[instance];
 	struct reading reading = {
 		.run = run,
-		.instance = manifest->instances.p[instance],
-		.replacements = resolve_replacements(
-			run, manifest->instances.p[instance]->track),
+		.instance = read,
+		.track = family == RESOLVE_FAMILY_LEFT_OUT
+				 ? manifest_track_in(manifest, read, NULL)
+				 : read->track,
 		.root_fd = root_fd,
 	};
+
+	reading.replacements = resolve_replacements(run, reading.track);
 
 	if (root_fd < 0) {
 		resolve_note(run, reading.instance, "lock-source",
 			     manifest->source.root.at, "%s", err_message(err));
 		return -1;
 	}
-	int result = read_all(&reading, instance);
+	int result = read_all(&reading, instance, family);
 
 	inputs->requirements = sorted_copy(run->arena, &reading.requirements);
 	inputs->constraints = sorted_copy(run->arena, &reading.constraints);

@@ -19,6 +19,11 @@ struct resolve_run {
 	struct pyindex *index;		 /* likewise; of no track */
 };
 
+/* Begins a run; result gets an empty lock. */
+void resolve_run_init(struct resolve_run *run,
+		      const struct resolve_options *options,
+		      struct resolve_result *result);
+
 struct resolve_strs {
 	struct str *p;
 	size_t n, capacity;
@@ -48,14 +53,30 @@ struct resolve_inputs {
 	struct lock_strs requirements, constraints;
 };
 
+/* What counts of the packages of an instance's family. */
+enum resolve_family {
+	RESOLVE_FAMILY_ASKED, /* the service asks for all of them */
+	RESOLVE_FAMILY_KNOWN, /* for those that it imports */
+	RESOLVE_FAMILY_LEFT_OUT,
+};
+
 /* Of one instance. -1 with a problem noted. */
 int resolve_inputs_read(struct resolve_run *run, size_t instance,
+			enum resolve_family family,
 			struct resolve_inputs *inputs);
 
 /* The track's replacements, normalised, in the arena. */
 struct closure_replacements
 resolve_replacements(struct resolve_run *run,
 		     const struct manifest_track *track);
+
+/* -- families.c -- */
+
+/* Of all that `family: auto` of an instance is decided from. */
+struct digest resolve_family_inputs(struct resolve_run *run, size_t instance);
+
+/* True where slipway has a family to choose for the instance. */
+bool resolve_has_choice(const struct resolve_run *run, size_t instance);
 
 /* -- bases.c -- */
 

@@ -12,8 +12,7 @@ void resolve_systems_refuse(struct resolve_run *run, bool *is_sick)
 	for (size_t i = 0; i < manifest->instances.n; i++) {
 		const struct manifest_instance *instance =
 			manifest->instances.p[i];
-		const struct manifest_texts *wanted =
-			&instance->settings.system;
+		const struct manifest_texts *wanted = &instance->system;
 
 		if (is_sick[i] || wanted->n == 0 ||
 		    instance->base->kind == MANIFEST_BASE_DEBIAN)
@@ -34,7 +33,7 @@ static bool is_concerned(const struct resolve_systems *systems, size_t number)
 		systems->run->options->manifest->instances.p[number];
 
 	return !systems->is_sick[number] && instance->base == systems->on &&
-	       instance->settings.system.n > 0 &&
+	       instance->system.n > 0 &&
 	       str_eq(instance->machine->platform.s, systems->base->platform);
 }
 
@@ -96,7 +95,7 @@ bool resolve_systems_keep(const struct resolve_systems *systems,
 		    resolve_strs_same(
 			    service->system_requirements,
 			    resolve_sorted_texts(systems->run->arena,
-						 &instance->settings.system)) &&
+						 &instance->system)) &&
 		    has_all(old, service->system))
 			systems->result[i] = service->system;
 		else
@@ -120,7 +119,7 @@ static int solve_one(const struct resolve_systems *systems, size_t number,
 	struct resolve_run *run = systems->run;
 	const struct manifest_instance *instance =
 		run->options->manifest->instances.p[number];
-	const struct manifest_texts *wanted = &instance->settings.system;
+	const struct manifest_texts *wanted = &instance->system;
 	struct lock_strs *result = &systems->result[number];
 	struct error *found = NULL;
 	struct lock_debs debs = {NULL, 0};
