@@ -59,17 +59,6 @@ static struct str track_refusal(const struct manifest_instance *instance,
 	return STR_EMPTY;
 }
 
-/* "3.11" of "3.11.2". */
-static struct str minor_of(struct str python)
-{
-	ptrdiff_t dot = str_find(python, '.');
-	struct str rest = str_slice(python, (size_t)(dot + 1), python.n);
-	ptrdiff_t second = str_find(rest, '.');
-
-	return second < 0 ? python
-			  : str_slice(python, 0, (size_t)(dot + 1 + second));
-}
-
 static struct str base_refusal(const struct manifest *manifest,
 			       const struct manifest_instance *instance,
 			       const struct manifest_family *family,
@@ -84,8 +73,7 @@ static struct str base_refusal(const struct manifest *manifest,
 				    "' do not both say their python",
 				    STR_ARG(own->name.s),
 				    STR_ARG(base->name.s));
-	if (base != own &&
-	    !str_eq(minor_of(base->python.s), minor_of(own->python.s)))
+	if (base != own && !str_eq(base->python.s, own->python.s))
 		return arena_printf(arena,
 				    "its Python is " STR_FMT
 				    ", that of the first base " STR_FMT,

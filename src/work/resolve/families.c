@@ -150,15 +150,18 @@ static void add_attempt(struct trial *trial, struct manifest *manifest,
 	array_push(&trial->manifest.services, service);
 }
 
-/* What the resolver said of an attempt that it could not lock. */
+/* Why an attempt is not in the trial's lock. By its code only: messages may
+ * name the service of the trial, or a host. */
 static struct str problem_of(const struct trial *trial, struct str service)
 {
 	array_each (const struct resolve_problem, problem,
 		    &trial->result.problems)
 		if (str_eq(problem->service, service))
-			return arena_printf(trial->arena, "with it " STR_FMT,
-					    STR_ARG(problem->message));
-	return STR("it cannot be locked with it");
+			return arena_printf(trial->arena,
+					    "the service cannot be locked with "
+					    "it (" STR_FMT ")",
+					    STR_ARG(problem->code));
+	return STR("the service cannot be locked with it");
 }
 
 static uint64_t bytes_of(const struct lock_resolution *resolution,
