@@ -251,17 +251,25 @@ unsigned pool_jobs(const struct pool *pool)
 	return pool->jobs;
 }
 
+int pool_pass_error(const struct pool *pool, size_t task, struct error **err)
+{
+	const struct error *error = pool_error(pool, task);
+
+	if (!error)
+		return 0;
+	err_make(err, err_class(error), "%s", err_message(error));
+	if (*err_hint_text(error))
+		err_hint(err, "%s", err_hint_text(error));
+	return -1;
+}
+
 int pool_run_first(struct pool *pool, struct error **err)
 {
 	if (pool_run(pool) == 0)
 		return 0;
-	array_each (struct node, node, &pool->nodes) {
-		if (!node->error)
-			continue;
-		err_make(err, err_class(node->error), "%s",
-			 err_message(node->error));
-		return err_hint(err, "%s", err_hint_text(node->error));
-	}
+	for (size_t i = 0; i < pool->nodes.n; i++)
+		if (pool_pass_error(pool, i, err))
+			return -1;
 	pool_check_cancelled(err);
 	return -1;
 }

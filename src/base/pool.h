@@ -64,6 +64,9 @@ enum pool_outcome pool_outcome(const struct pool *pool, size_t task);
 /* The error of a failed task, borrowed, never NULL; NULL for any other. */
 const struct error *pool_error(const struct pool *pool, size_t task);
 
+/* Passes a copy of a task's error on and gives -1; 0 where it has none. */
+int pool_pass_error(const struct pool *pool, size_t task, struct error **err);
+
 /* Threads of the pool. */
 unsigned pool_jobs(const struct pool *pool);
 

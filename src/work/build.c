@@ -85,13 +85,9 @@ static void make_layers(struct build *build, size_t needed)
 	}
 	pool_run(pool);
 	progress_free(progress);
-	for (size_t i = 0; i < n; i++) {
-		const struct error *error = pool_error(pool, numbers[i]);
-
-		if (error)
-			err_make(&build->errors[tasks[i].layer],
-				 err_class(error), "%s", err_message(error));
-	}
+	for (size_t i = 0; i < n; i++)
+		pool_pass_error(pool, numbers[i],
+				&build->errors[tasks[i].layer]);
 	pool_free(pool);
 	free(tasks);
 	free(numbers);

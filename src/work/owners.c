@@ -16,8 +16,6 @@ struct reading {
 	const struct lock_package *package;
 	struct ownership ownership;
 	struct progress *progress;
-	size_t task; /* of the pool */
-	bool has_task;
 };
 
 static int read_one(void *argument, struct error **err)
@@ -54,26 +52,11 @@ static int read_resolution(const struct lock_resolution *resolution,
 		struct pool_task task = {.run = read_one,
 					 .argument = &readings[i]};
 
-		readings[i].has_task = resolution->packages[i].wheel.file.n > 0;
-		if (readings[i].has_task)
-			readings[i].task = pool_add(pool, &task);
+		if (resolution->packages[i].wheel.file.n > 0)
+			pool_add(pool, &task);
 	}
-	int result = pool_run(pool);
+	int result = pool_run_first(pool, err);
 
-	for (size_t i = 0; result && i < resolution->package_count; i++) {
-		const struct error *error =
-			readings[i].has_task
-				? pool_error(pool, readings[i].task)
-				: NULL;
-
-		if (error) {
-			err_make(err, err_class(error), "%s",
-				 err_message(error));
-			break;
-		}
-	}
-	if (result && err && !*err)
-		pool_check_cancelled(err);
 	progress_free(progress);
 	pool_free(pool);
 	return result;

@@ -129,20 +129,8 @@ static int run_chunks(struct check *check, struct check_python *python,
 
 		pool_add(pool, &task);
 	}
-	int result = pool_run(pool);
+	int result = pool_run_first(pool, err);
 
-	for (size_t i = 0; result && i < n; i++) {
-		const struct error *error = pool_error(pool, i);
-
-		if (error) {
-			err_make(err, err_class(error), "%s",
-				 err_message(error));
-			err_hint(err, "%s", err_hint_text(error));
-			break;
-		}
-	}
-	if (result && err && !*err)
-		err_make(err, ERR_CANCELLED, "interrupted");
 	pool_free(pool);
 	free(chunks);
 	return result;
