@@ -85,9 +85,13 @@ static int walk_instance(struct check *check, struct check_python *python,
 		.is_module = settings->run.is_module,
 		.python_path = folders,
 		.python_path_count = path->n,
-		.extension_tag = arena_printf(&check->arena,
-					      "cpython-3%u-x86_64-linux-gnu",
-					      python->minor),
+		.extension_tag = arena_printf(
+			&check->arena, "cpython-3%u-%s-linux-gnu",
+			python->minor,
+			str_eq(instance->instance->machine->platform.s,
+			       STR("linux/arm64"))
+				? "aarch64"
+				: "x86_64"),
 		.is_stdlib = check_is_stdlib,
 		.stdlib_context = &python->stdlib,
 		.need = need,
