@@ -95,6 +95,13 @@ static int service_cmp(const void *a, const void *b)
 		     : str_cmp(first_machine(left), first_machine(right));
 }
 
+static int refusal_cmp(const void *a, const void *b)
+{
+	const struct lock_refusal *left = a, *right = b;
+
+	return str_cmp(left->service, right->service);
+}
+
 static int layer_cmp(const void *a, const void *b)
 {
 	const struct lock_layer *left = a, *right = b;
@@ -151,6 +158,7 @@ void lock_sort(struct lock *lock)
 	for (size_t i = 0; i < lock->service_count; i++)
 		sort_service(&lock->services[i]);
 	SORT(lock->services, lock->service_count, service_cmp);
+	SORT(lock->refused, lock->refused_count, refusal_cmp);
 	for (size_t i = 0; i < lock->plan_count; i++)
 		SORT(lock->plan[i].services.p, lock->plan[i].services.n,
 		     text_cmp);
@@ -364,6 +372,17 @@ static json_t *service_json(const struct lock_service *service)
 	return item;
 }
 
+static json_t *refusal_json(const struct lock_refusal *refusal)
+{
+	json_t *item = json_object();
+
+	set_text(item, "service", refusal->service);
+	set_text(item, "code", refusal->code);
+	set_text(item, "message", refusal->message);
+	set_text(item, "hint", refusal->hint);
+	return item;
+}
+
 static json_t *layer_json(const struct lock_layer *layer)
 {
 	json_t *item = json_object();
@@ -408,6 +427,9 @@ void lock_print(struct lock *lock, struct buf *out)
 		resolution_json);
 	SET_ALL(root, "services", lock->services, lock->service_count,
 		service_json);
+	if (lock->refused_count)
+		SET_ALL(root, "refused", lock->refused, lock->refused_count,
+			refusal_json);
 	SET_ALL(root, "plan", lock->plan, lock->plan_count, node_json);
 	SET_ALL(root, "layers", lock->layers, lock->layer_count, layer_json);
 	json_append_pretty(out, root);
@@ -465,6 +487,15 @@ lock_find_service(const struct lock *lock, struct str name, struct str machine)
 			if (str_eq(service->machines.p[j], machine))
 				return service;
 	}
+	return NULL;
+}
+
+const struct lock_refusal *lock_find_refusal(const struct lock *lock,
+					     struct str service)
+{
+	for (size_t i = 0; i < lock->refused_count; i++)
+		if (str_eq(lock->refused[i].service, service))
+			return &lock->refused[i];
 	return NULL;
 }
 

@@ -8,7 +8,7 @@
  * Source: design section 4. Names are normalised (PEP 503), versions too
  * (PEP 440), platforms are OCI's ("linux/amd64").
  *
- *   lock = { version, inputs, bases[], resolutions[], services[],
+ *   lock = { version, inputs, bases[], resolutions[], services[], refused[],
  *            plan[], layers[] }
  *
  * It is printed with keys in a fixed order and sorted lists, two spaces deep,
@@ -165,6 +165,11 @@ struct lock_service {
 	size_t owner_count;
 };
 
+/* Why the lock does not hold a service: its first problem. */
+struct lock_refusal {
+	struct str service, code, message, hint;
+};
+
 /* A node of the layer tree as it was planned (decisions/plan.h). */
 struct lock_node {
 	struct str id, parent; /* parent "" at the base */
@@ -191,6 +196,8 @@ struct lock {
 	size_t resolution_count;
 	struct lock_service *services; /* sorted by name, first machine */
 	size_t service_count;
+	struct lock_refusal *refused; /* sorted by service, each once */
+	size_t refused_count;
 	struct lock_node *plan; /* in the planner's order: parents first */
 	size_t plan_count;
 	struct lock_layer *layers; /* sorted by key */
@@ -229,6 +236,8 @@ const struct lock_package *
 lock_find_package(const struct lock_resolution *resolution, struct str name);
 const struct lock_service *
 lock_find_service(const struct lock *lock, struct str name, struct str machine);
+const struct lock_refusal *lock_find_refusal(const struct lock *lock,
+					     struct str service);
 /* The .deb of a service's system entry, "NAME=VERSION". */
 const struct lock_deb *lock_find_system(const struct lock_base *base,
 					struct str entry);

@@ -431,6 +431,14 @@ closure_package(const struct lock_resolution *resolution, struct str pin)
 		       : NULL;
 }
 
+static int pass_refusal(const struct lock_refusal *refusal, struct error **err)
+{
+	err_make(err, ERR_FLEET, "it is not locked: " STR_FMT,
+		 STR_ARG(refusal->message));
+	return refusal->hint.n ? err_hint(err, STR_FMT, STR_ARG(refusal->hint))
+			       : -1;
+}
+
 /* False where the lock's choice is not one of the manifest's families. */
 static bool has_chosen_family(const struct assemble_image *image)
 {
@@ -448,6 +456,8 @@ static int find_locked(const struct assembler *assembler,
 	struct str machine = image->instance->machine->name.s;
 
 	image->service = lock_find_service(lock, name, machine);
+	if (!image->service && lock_find_refusal(lock, name))
+		return pass_refusal(lock_find_refusal(lock, name), err);
 	if (!image->service) {
 		err_make(err, ERR_FLEET,
 			 STR_FMT " on " STR_FMT " is not in the lock",

@@ -324,6 +324,18 @@ static int solve_all(struct resolve_run *run, struct state *state,
 	return 0;
 }
 
+/* A service on two machines has its problems twice. */
+static bool has_problem(const struct resolve_problems *problems,
+			const struct resolve_problem *wanted)
+{
+	array_each (const struct resolve_problem, problem, problems)
+		if (str_eq(problem->service, wanted->service) &&
+		    str_eq(problem->message, wanted->message) &&
+		    problem->at.line == wanted->at.line)
+			return true;
+	return false;
+}
+
 void resolve_problems_sort(const struct manifest *manifest,
 			   struct resolve_problems *problems)
 {
@@ -336,7 +348,8 @@ void resolve_problems_sort(const struct manifest *manifest,
 	for (size_t i = 0; i < manifest->services.n; i++)
 		array_each (struct resolve_problem, problem, problems) {
 			if (str_eq(problem->service,
-				   manifest->services.p[i]->name.s))
+				   manifest->services.p[i]->name.s) &&
+			    !has_problem(&sorted, problem))
 				array_push(&sorted, *problem);
 		}
 	array_release(problems);

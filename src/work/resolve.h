@@ -101,7 +101,7 @@ int resolve_families(const struct resolve_options *options,
 		     struct lock_family **out, struct error **err);
 
 /* Brings problems into the manifest's order of services, those of the whole
- * fleet first; those of a service stay as they were found. */
+ * fleet first; those of a service stay as they were found, each once. */
 void resolve_problems_sort(const struct manifest *manifest,
 			   struct resolve_problems *problems);
 

@@ -120,6 +120,12 @@ static const char full[] =
 	"        \"mainpc\"\n"
 	"      ],\n"
 	"      \"base\": \"py311\",\n"
+	"      \"family\": {\n"
+	"        \"name\": \"web\",\n"
+	"        \"by\": \"only\",\n"
+	"        \"why\": \"no other fits\",\n"
+	"        \"inputs\": \"sha256:" HEX64 "\"\n"
+	"      },\n"
 	"      \"resolution\": \"r\",\n"
 	"      \"requirements\": [\n"
 	"        \"uvicorn[standard]\"\n"
@@ -137,6 +143,13 @@ static const char full[] =
 	"      \"owners\": {\n"
 	"        \"uvicorn\": \"uvicorn\"\n"
 	"      }\n"
+	"    }\n"
+	"  ],\n"
+	"  \"refused\": [\n"
+	"    {\n"
+	"      \"service\": \"Lost\",\n"
+	"      \"code\": \"lock-conflict\",\n"
+	"      \"message\": \"no versions\"\n"
 	"    }\n"
 	"  ],\n"
 	"  \"plan\": [\n"
@@ -265,7 +278,7 @@ static void what_is_wrong_has_its_place(void **state)
 	check_refusal("\"key\": \"sha256:0", "\"key\": \"sha256:X",
 		      "L: layers[0].key: a SHA-256 digest is expected");
 	check_refusal("\"owners\": {", "\"owners\": [",
-		      "L:122:18: not JSON: ']' expected near ':'");
+		      "L:128:18: not JSON: ']' expected near ':'");
 }
 
 static void a_missing_lock_says_what_to_run(void **state)

@@ -10,6 +10,7 @@
 #include "codec/json.h"
 #include "faces/cli/causes.h"
 #include "faces/cli/export.h"
+#include "faces/cli/lock_report.h"
 #include "faces/cli/record_plan.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
@@ -32,82 +33,11 @@ static const struct cli_option lock_options[] = {
 	{"output", 'o', CLI_TEXT, "FILE",
 	 "where --export writes; a folder for several", AT(output)},
 	{"replan", 0, CLI_FLAG, NULL,
-	 "let layers move, where that saves 5 % of disk", AT(replan)},
+	 "let layers move, where that saves 5 % of disk, and choose\n"
+	 "families of 'family: auto' anew",
+	 AT(replan)},
 	CLI_OPTIONS_END,
 };
-
-static json_t *problem_json(const struct resolve_problem *problem)
-{
-	json_t *entry = json_object();
-
-	json_object_set_new(entry, "service", json_new_str(problem->service));
-	json_object_set_new(entry, "code", json_new_str(problem->code));
-	json_object_set_new(entry, "line", json_integer(problem->at.line));
-	json_object_set_new(entry, "column", json_integer(problem->at.column));
-	json_object_set_new(entry, "message", json_new_str(problem->message));
-	json_object_set_new(entry, "hint", json_new_str(problem->hint));
-	return entry;
-}
-
-static void print_json(const struct resolve_result *result,
-		       const struct recorded_plan *plan)
-{
-	json_t *root = json_object(), *problems = json_array();
-	json_t *services = json_array();
-
-	array_each (struct resolve_problem, problem, &result->problems)
-		json_array_append_new(problems, problem_json(problem));
-	for (size_t i = 0; i < result->lock->service_count; i++) {
-		const struct lock_service *service = &result->lock->services[i];
-		json_t *entry = json_object();
-
-		json_object_set_new(entry, "name", json_new_str(service->name));
-		json_object_set_new(entry, "resolution",
-				    json_new_str(service->resolution));
-		json_object_set_new(
-			entry, "packages",
-			json_integer((json_int_t)service->closure.n));
-		json_array_append_new(services, entry);
-	}
-	json_object_set_new(root, "services", services);
-	json_object_set_new(root, "problems", problems);
-	json_object_set_new(root, "plan",
-			    plan ? recorded_plan_json(plan) : json_null());
-	workspace_print_json(root);
-}
-
-static bool same_problem(const struct resolve_problem *a,
-			 const struct resolve_problem *b)
-{
-	return str_eq(a->service, b->service) &&
-	       str_eq(a->message, b->message) && a->at.line == b->at.line;
-}
-
-static void print_problems(const struct workspace *workspace,
-			   const struct resolve_problems *problems)
-{
-	for (size_t i = 0; i < problems->n; i++) {
-		const struct resolve_problem *problem = &problems->p[i];
-		auto_err struct error *error = NULL;
-
-		/* A service on two machines has its problems twice. */
-		if (i && same_problem(problem, problem - 1))
-			continue;
-		if (problem->at.line)
-			err_make(&error, ERR_FLEET,
-				 "%s:%u:%u: " STR_FMT ": " STR_FMT,
-				 workspace->manifest_path, problem->at.line,
-				 problem->at.column, STR_ARG(problem->service),
-				 STR_ARG(problem->message));
-		else
-			err_make(&error, ERR_FLEET, STR_FMT "%s" STR_FMT,
-				 STR_ARG(problem->service),
-				 problem->service.n ? ": " : "",
-				 STR_ARG(problem->message));
-		err_hint(&error, STR_FMT, STR_ARG(problem->hint));
-		log_error(error);
-	}
-}
 
 /* Why the lock is out of date, in arena. */
 static int find_reasons(const struct workspace *workspace,
@@ -156,20 +86,11 @@ static int check(const struct workspace *workspace,
 	return reasons.n ? 1 : 0;
 }
 
-static bool has_uncertain(const struct check *check)
-{
-	for (size_t i = 0; i < check->instance_count; i++)
-		if (check->instances[i].verdict.status == VERDICT_UNCERTAIN)
-			return true;
-	return false;
-}
-
 /* What check says of the fleet with the new lock. */
 static int judge(struct workspace *workspace, const struct source_tree *tree,
 		 struct lock *lock, struct runtimes *runtimes,
-		 struct error **err)
+		 struct check *check, struct error **err)
 {
-	struct check check = {0};
 	struct check_options options = {
 		.manifest = workspace->manifest,
 		.tree = tree,
@@ -177,14 +98,8 @@ static int judge(struct workspace *workspace, const struct source_tree *tree,
 		.runtimes = runtimes,
 		.jobs = workspace->options->jobs,
 	};
-	int status = check_run(&options, &check, err);
 
-	if (status == 0)
-		status = cli_print_causes(&check, stderr);
-	if (status == 0 && workspace->options->strict)
-		status = has_uncertain(&check);
-	check_release(&check);
-	return status;
+	return check_run(&options, check, err);
 }
 
 /* Plans, writes and reports a lock. */
@@ -194,38 +109,42 @@ static int finish(struct workspace *workspace, struct resolve_result *result,
 {
 	const struct cli_options *options = workspace->options;
 	auto_recorded_plan struct recorded_plan plan = {0};
+	auto_check struct check check = {0};
+	struct lock_report report = {workspace, result, &check, &plan, {0}};
 
 	record_plan(&plan, workspace->manifest, result->lock, workspace->lock,
 		    runtimes, options->replan);
-	int status = 0;
-
-	if (options->strict)
-		status = judge(workspace, tree, result->lock, runtimes, err);
-	if (status < 0 || (status == 0 &&
-			   lock_write(result->lock, workspace->lock_path, err)))
+	lock_report_refuse(result);
+	if (!options->strict &&
+	    lock_write(result->lock, workspace->lock_path, err))
 		return -1;
-	if (options->json) {
-		print_json(result, &plan);
-	} else if (status == 0) {
-		printf("%s: %zu services locked, %zu problems\n",
-		       workspace->lock_path, result->lock->service_count,
-		       result->problems.n);
-		recorded_plan_print(&plan, options->replan);
-	}
-	print_problems(workspace, &result->problems);
-	if (!options->strict)
-		status = judge(workspace, tree, result->lock, runtimes, err);
-	return status == 0 && result->problems.n ? 1 : status;
+	if (judge(workspace, tree, result->lock, runtimes, &check, err))
+		return -1;
+	lock_report_count(&report);
+	bool is_good = report.count.cannot == 0 && result->problems.n == 0;
+
+	if (options->strict && is_good && report.count.uncertain == 0 &&
+	    lock_write(result->lock, workspace->lock_path, err))
+		return -1;
+	if (options->json)
+		lock_report_print_json(&report);
+	else if (!options->strict || (is_good && report.count.uncertain == 0))
+		lock_report_print(&report);
+	lock_report_print_problems(&report);
+	cli_print_causes(&check, stderr);
+	return !is_good || (options->strict && report.count.uncertain);
 }
 
 /* What --strict says instead of writing a lock without the sick services. */
 static int print_first(const struct workspace *workspace,
 		       struct resolve_result *result)
 {
+	struct lock_report report = {workspace, result, NULL, NULL, {0}};
+
 	result->problems.n = 1;
 	if (workspace->options->json)
-		print_json(result, NULL);
-	print_problems(workspace, &result->problems);
+		lock_report_print_json(&report);
+	lock_report_print_problems(&report);
 	return 1;
 }
 
@@ -349,7 +268,9 @@ const struct cli_verb verb_lock = {
 		 "are unless the manifest or --upgrade asks for others.\n\n"
 		 "It also records which layers the images share. A layer "
 		 "keeps its place while\nnothing in it changes; --replan lets "
-		 "layers move where that saves disk.\n\n"
+		 "layers move where that saves disk. A service with\n'family: "
+		 "auto' gets the family that fits best, and keeps it in the "
+		 "same way.\n\n"
 		 "  slipway lock\n"
 		 "  slipway lock --upgrade=pyzmq\n"
 		 "  slipway lock --check       # in CI\n"

@@ -447,6 +447,22 @@ static int read_service(const struct place *place, struct lock_service *service)
 	return read_owners(place, service);
 }
 
+static int read_refusal(const struct place *place, struct lock_refusal *refusal)
+{
+	static const char *const keys[] = {"service", "code", "message", "hint",
+					   NULL};
+
+	return check_object(place, keys) ||
+			       read_needed(place, "service",
+					   &refusal->service) ||
+			       read_needed(place, "code", &refusal->code) ||
+			       read_needed(place, "message",
+					   &refusal->message) ||
+			       read_text(place, "hint", &refusal->hint)
+		       ? -1
+		       : 0;
+}
+
 static int read_node(const struct place *place, struct lock_node *node)
 {
 	static const char *const keys[] = {"id", "parent", "parts", "services",
@@ -611,8 +627,8 @@ static int check_version(const struct place *root, unsigned *found)
 static int read_lock(const struct place *root, struct lock *lock)
 {
 	static const char *const keys[] = {"version",	  "inputs",   "bases",
-					   "resolutions", "services", "plan",
-					   "layers",	  NULL};
+					   "resolutions", "services", "refused",
+					   "plan",	  "layers",   NULL};
 
 	if (!json_is_object(root->value))
 		return refuse(root, "an object is expected");
@@ -623,6 +639,8 @@ static int read_lock(const struct place *root, struct lock *lock)
 		     lock->resolution_count, read_resolution) ||
 	    READ_ALL(root, "services", lock->services, lock->service_count,
 		     read_service) ||
+	    READ_ALL(root, "refused", lock->refused, lock->refused_count,
+		     read_refusal) ||
 	    READ_ALL(root, "plan", lock->plan, lock->plan_count, read_node) ||
 	    READ_ALL(root, "layers", lock->layers, lock->layer_count,
 		     read_layer) ||
