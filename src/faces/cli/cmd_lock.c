@@ -33,9 +33,7 @@ static const struct cli_option lock_options[] = {
 	{"output", 'o', CLI_TEXT, "FILE",
 	 "where --export writes; a folder for several", AT(output)},
 	{"replan", 0, CLI_FLAG, NULL,
-	 "let layers move, where that saves 5 % of disk, and choose\n"
-	 "families of 'family: auto' anew",
-	 AT(replan)},
+	 "move layers to save 5 % of disk; choose families", AT(replan)},
 	CLI_OPTIONS_END,
 };
 
