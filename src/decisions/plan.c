@@ -152,8 +152,10 @@ static void make_rest(struct planner *planner, size_t number)
 
 		if (planner->parts[part].kind == PLAN_BASE)
 			block = base++;
-		else if (planner->parts[part].kind == PLAN_SOURCE)
-			block = BLOCK_SOURCE;
+		else if (planner->parts[part].kind >= PLAN_INIT)
+			block = planner->parts[part].kind == PLAN_INIT
+					? BLOCK_INIT
+					: BLOCK_SOURCE;
 		else if (planner->stamps[part] == planner->stamp)
 			block = planner->blocks[part];
 		rest->p[i] = (struct want){(uint32_t)part, block};
@@ -367,7 +369,8 @@ static struct str node_id(struct str below, const struct lock_strs *parts,
 	return arena_str(arena, str_of(digest_hex(&text), 16));
 }
 
-/* The node that a service ends on, sources left out; or PLAN_NONE. */
+/* The node that a service ends on, as far as it is remembered; or
+ * PLAN_NONE. */
 static ptrdiff_t end_of(const struct plan *plan, size_t service,
 			const ptrdiff_t *numbers)
 {
@@ -417,7 +420,7 @@ struct lock_node *plan_record(const struct plan *plan,
 		struct lock_node *node = &nodes[n];
 
 		numbers[l] = PLAN_NONE;
-		if (input->parts[layer->parts[0]].kind == PLAN_SOURCE)
+		if (input->parts[layer->parts[0]].kind >= PLAN_INIT)
 			continue;
 		node->parent = layer->parent < 0
 				       ? STR_EMPTY

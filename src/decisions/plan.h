@@ -3,10 +3,10 @@
  * Docker and containerd share on disk only an identical prefix of layers, so
  * the images of a fleet are paths from the roots of one forest: a base, then
  * what its family names (below that of others, what families have in common),
- * then what most services share by bytes, then what few share, then the
- * service's own source. A part (a layer of a base, a wheel, a
- * set of system packages, a source tree) is placed as a whole; several small
- * parts may be packed into one layer. Values in, values out: no files, no
+ * then what most services share by bytes, then what few share, then slipway's
+ * own programs, then the service's own source. A part (a layer of a base, a
+ * wheel, a set of system packages, a source tree) is placed as a whole; several
+ * small parts may be packed into one layer. Values in, values out: no files, no
  * network.
  *
  * It remembers. The nodes of the last plan are an input: a service walks its
@@ -41,6 +41,8 @@ enum plan_kind {
 	PLAN_BASE,   /* first, in the order given */
 	PLAN_SYSTEM, /* system packages */
 	PLAN_WHEEL,
+	PLAN_INIT,   /* just below the source; not remembered: a newer slipway
+		      * brings another one, and no layer that lies on it */
 	PLAN_SOURCE, /* last; not remembered, since it changes all day */
 };
 
@@ -118,8 +120,9 @@ void plan_make(struct plan *plan, struct arena *arena,
  * depth + 1 of its leaf). The count. */
 size_t plan_path(const struct plan *plan, size_t service, size_t *out);
 
-/* The plan as the lock remembers it: its nodes without sources, each with the
- * services that end there. Returns them in arena. */
+/* The plan as the lock remembers it: its nodes without sources and what lies
+ * just below them, each with the services that end there. Returns them in
+ * arena. */
 struct lock_node *plan_record(const struct plan *plan,
 			      const struct plan_input *input,
 			      struct arena *arena, size_t *count);

@@ -267,12 +267,11 @@ static int add_init_part(struct assembler *assembler,
 		.base = base,
 	};
 	struct plan_part plan_part = {
-		.kind = PLAN_BASE,
+		.kind = PLAN_INIT,
 		.bytes = programs[0].n + programs[1].n,
 		.compressed_bytes = programs[0].n + programs[1].n,
 	};
-	/* One id per base: it lies on top of it. A newer slipway has another
-	 * one in the same place. */
+	/* One id per base; a newer slipway has another one in its place. */
 	struct str id = arena_printf(
 		&assembler->assembly->arena, "init " STR_FMT " " STR_FMT,
 		STR_ARG(base->name), STR_ARG(base->platform));

@@ -134,6 +134,10 @@ void assembly_replan(struct assembly *assembly);
  * disk: only then may `lock --replan` move what is there. */
 bool assembly_is_worth_replanning(const struct assembly *assembly);
 
+/* Adds to marked layers the tops of families' images, slipway-init, where all
+ * that lies below is marked. */
+void assembly_mark_families(const struct assembly *assembly, bool *layers);
+
 /* Layers of the plan, but for sources, that nodes (a lock's plan) do not have:
  * out[l] for each layer. Their number. */
 size_t assembly_find_new(const struct assembly *assembly,

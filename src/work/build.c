@@ -111,6 +111,7 @@ static size_t find_needed(struct build *build)
 		     l = plan->layers[l].parent)
 			wanted[l] = true;
 	}
+	assembly_mark_families(assembly, wanted);
 	for (size_t l = 0; l < plan->layer_count; l++) {
 		struct digest key = assembly_layer_key(assembly, l);
 

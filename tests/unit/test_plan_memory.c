@@ -398,6 +398,80 @@ static void test_changed_parts_lie_above_unchanged_ones(void **state)
 			    "source a");
 }
 
+/* -- slipway's own programs -- */
+
+static void plan_with_init(const char *init, const struct lock_node *memory,
+			   size_t memory_count, const size_t *numbers,
+			   struct buf *path, bool *all_old)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	struct plan_part with_init[PARTS + 1];
+	struct plan_service service = {STR("a"), numbers, 8, PLAN_NONE, false};
+	struct plan_options options = {.memory = memory,
+				       .memory_count = memory_count};
+	struct made made = {
+		.input = {with_init, PARTS + 1, NULL, 0, &service, 1},
+	};
+	size_t recorded;
+
+	memcpy(with_init, parts, sizeof parts);
+	with_init[PARTS] = (struct plan_part){str_from(init), PLAN_INIT, 1, 1};
+	plan_make(&made.plan, &arena, &made.input, &options);
+	append_path(&made, STR("a"), path);
+	*all_old = true;
+	for (size_t l = 0; l + 2 < made.plan.layer_count; l++)
+		*all_old &= made.plan.layers[l].is_remembered;
+	/* Neither it nor the source is a node. */
+	plan_record(&made.plan, &made.input, &arena, &recorded);
+	assert_int_equal(recorded, made.plan.layer_count - 2);
+}
+
+/* Just below the source; and where an older plan has it low, the others keep
+ * their places all the same. */
+static void test_init_lies_below_the_source(void **state)
+{
+	static const size_t numbers[] = {BASE, PARTS, TORCH, CUDNN,
+					 ZMQ,  YAML,  JSON,  SOURCE_A};
+	struct str base[] = {STR("base 1")}, init[] = {STR("init py311")};
+	struct str cudnn[] = {STR("cudnn 9")}, torch[] = {STR("torch 2.4.1")};
+	struct str small[] = {STR("json 1"), STR("yaml 6"), STR("zmq 26")};
+	struct str names[] = {STR("a")};
+	/* Not in the order of weight: only memory explains it. */
+	const struct lock_node old[] = {
+		{STR("1"), STR(""), {base, 1}, {NULL, 0}},
+		{STR("2"), STR("1"), {init, 1}, {NULL, 0}},
+		{STR("3"), STR("2"), {cudnn, 1}, {NULL, 0}},
+		{STR("4"), STR("3"), {torch, 1}, {NULL, 0}},
+		{STR("5"), STR("4"), {small, 3}, {names, 1}},
+	};
+	auto_buf struct buf path = BUF_EMPTY;
+	bool all_old;
+
+	(void)state;
+	plan_with_init("init py311", NULL, 0, numbers, &path, &all_old);
+	assert_string_equal(buf_text(&path),
+			    "base 1|torch 2.4.1|cudnn 9|json 1,yaml 6,zmq 26|"
+			    "init py311|source a");
+	assert_false(all_old);
+	buf_clear(&path);
+	plan_with_init("init py311", old, 5, numbers, &path, &all_old);
+	assert_string_equal(buf_text(&path),
+			    "base 1|cudnn 9|torch 2.4.1|json 1,yaml 6,zmq 26|"
+			    "init py311|source a");
+	assert_true(all_old);
+	/* A service that ended on it stands on the base. */
+	const struct lock_node ends[] = {
+		{STR("1"), STR(""), {base, 1}, {NULL, 0}},
+		{STR("2"), STR("1"), {init, 1}, {names, 1}},
+	};
+
+	buf_clear(&path);
+	plan_with_init("init py311", ends, 2, numbers, &path, &all_old);
+	assert_string_equal(buf_text(&path),
+			    "base 1|torch 2.4.1|cudnn 9|json 1,yaml 6,zmq 26|"
+			    "init py311|source a");
+}
+
 /* A lock's plan that nobody made is no more than ignored. */
 static void test_nonsense_is_forgotten(void **state)
 {
@@ -429,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_changes_only_what_uses_the_change),
 		cmocka_unit_test(test_same_fleet_same_plan),
 		cmocka_unit_test(test_changed_parts_lie_above_unchanged_ones),
+		cmocka_unit_test(test_init_lies_below_the_source),
 		cmocka_unit_test(test_nonsense_is_forgotten),
 	};
 

@@ -55,6 +55,27 @@ static void read_parts(struct recall *recall, struct node *node,
 	}
 }
 
+/* True for a node of an older plan, in which these lay low: what stood on it
+ * stands on what was below it. */
+static bool is_init(const struct plan_input *input, const struct map *numbers,
+		    const struct lock_node *from)
+{
+	size_t part =
+		from->parts.n == 1
+			? (size_t)(uintptr_t)map_get(numbers, from->parts.p[0])
+			: 0;
+
+	return part && input->parts[part - 1].kind == PLAN_INIT;
+}
+
+static void add_ends(struct recall *recall, const struct lock_node *from,
+		     size_t number)
+{
+	for (size_t i = 0; i < from->services.n; i++)
+		map_set(&recall->ends, from->services.p[i],
+			(void *)(uintptr_t)number);
+}
+
 static void read_nodes(struct recall *recall)
 {
 	const struct plan_options *options = &recall->planner->options;
@@ -70,6 +91,11 @@ static void read_nodes(struct recall *recall)
 		struct node *node = &recall->nodes[i];
 		size_t parent = (size_t)(uintptr_t)map_get(&ids, from->parent);
 
+		if (is_init(input, &parts, from)) {
+			map_set(&ids, from->id, (void *)(uintptr_t)parent);
+			add_ends(recall, from, parent);
+			continue;
+		}
 		node->parent = (ptrdiff_t)parent - 1;
 		node->layer = PLAN_NONE;
 		read_parts(recall, node, from, &parts);
@@ -83,9 +109,7 @@ static void read_nodes(struct recall *recall)
 		node->next = *list;
 		*list = (ptrdiff_t)i;
 		map_set(&ids, from->id, (void *)(uintptr_t)(i + 1));
-		for (size_t k = 0; k < from->services.n; k++)
-			map_set(&recall->ends, from->services.p[k],
-				(void *)(uintptr_t)(i + 1));
+		add_ends(recall, from, i + 1);
 	}
 }
 
@@ -280,7 +304,7 @@ void plan_recall(struct planner *planner, const size_t *order, ptrdiff_t *out)
 	}
 	for (size_t i = 0; i < n && recall.n; i++) {
 		begin(&recall, order[i]);
-		if (next_block(&recall) == BLOCK_SOURCE)
+		if (next_block(&recall) >= BLOCK_INIT)
 			continue;
 		out[order[i]] = walk_others(&recall, out[order[i]]);
 		compact(&recall);

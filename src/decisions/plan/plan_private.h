@@ -11,6 +11,7 @@
 enum {
 	BLOCK_FAMILY = 1 << 16, /* + distance from the root of the family */
 	BLOCK_FREE = 1 << 17,	/* shared as it comes */
+	BLOCK_INIT,		/* from here on nothing is remembered */
 	BLOCK_SOURCE,
 };
 

@@ -113,6 +113,7 @@ static void show(struct plan_view *view, const bool *wanted)
 		     l >= 0 && wanted[assembly->planned[i]];
 		     l = plan->layers[l].parent)
 			view->is_shown[l] = true;
+	assembly_mark_families(assembly, view->is_shown);
 }
 
 void plan_view_make(struct plan_view *view, const struct assembly *assembly,

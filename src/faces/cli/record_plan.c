@@ -140,8 +140,12 @@ bool plan_is_current(const struct manifest *manifest, const struct lock *lock,
 	auto_assembly struct assembly assembly = {0};
 
 	assembly_make_unsourced(&assembly, manifest, lock, runtimes);
-	for (size_t l = 0; l < assembly.plan.layer_count; l++)
-		if (!assembly.plan.layers[l].is_remembered)
+	for (size_t l = 0; l < assembly.plan.layer_count; l++) {
+		const struct plan_layer *layer = &assembly.plan.layers[l];
+
+		if (!layer->is_remembered &&
+		    assembly.plan_parts[layer->parts[0]].kind < PLAN_INIT)
 			return false;
+	}
 	return true;
 }

@@ -26,7 +26,7 @@ static void add_images(struct assembly *assembly, struct plan_service *services)
 	}
 }
 
-/* The base of the first of its services, then the family's own. */
+/* The base and the init of the first of its services, and the family's own. */
 static struct plan_service family_service(struct assembly *assembly,
 					  size_t number)
 {
@@ -37,7 +37,8 @@ static struct plan_service family_service(struct assembly *assembly,
 	size_t n = 0;
 
 	for (size_t i = 0; i < first->part_count; i++)
-		if (assembly->plan_parts[first->parts[i]].kind == PLAN_BASE)
+		if (assembly->plan_parts[first->parts[i]].kind == PLAN_BASE ||
+		    assembly->plan_parts[first->parts[i]].kind == PLAN_INIT)
 			parts[n++] = first->parts[i];
 	for (size_t i = 0; i < family->part_count; i++)
 		parts[n++] = family->parts[i];
@@ -140,6 +141,21 @@ assembly_planned(const struct assembly *assembly, size_t planned,
 	return assembly->images[assembly->planned[planned]].instance;
 }
 
+void assembly_mark_families(const struct assembly *assembly, bool *layers)
+{
+	const struct plan *plan = &assembly->plan;
+
+	for (size_t i = 0; i < assembly->family_count; i++) {
+		ptrdiff_t planned = assembly->families[i].planned;
+		ptrdiff_t leaf =
+			planned < 0 ? PLAN_NONE : plan->leaves[planned];
+
+		if (leaf >= 0 && plan->layers[leaf].parent >= 0 &&
+		    layers[plan->layers[leaf].parent])
+			layers[leaf] = true;
+	}
+}
+
 size_t assembly_find_new(const struct assembly *assembly,
 			 const struct lock_node *nodes, size_t count, bool *out)
 {
@@ -152,11 +168,11 @@ size_t assembly_find_new(const struct assembly *assembly,
 
 	for (size_t i = 0; i < count; i++)
 		map_add(&old, nodes[i].id);
-	/* Recorded are the layers in their order, without the sources. */
+	/* Recorded are the layers in their order, up to PLAN_INIT. */
 	for (size_t l = 0, next = 0; l < plan->layer_count; l++) {
 		size_t part = plan->layers[l].parts[0];
 
-		out[l] = assembly->plan_parts[part].kind != PLAN_SOURCE &&
+		out[l] = assembly->plan_parts[part].kind < PLAN_INIT &&
 			 !map_has(&old, made[next++].id);
 		found += out[l];
 	}
