@@ -8,7 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -315,6 +317,54 @@ int fs_read(const char *path, size_t max_bytes, struct buf *out,
 	return fs_read_fd(fd, path, max_bytes, out, err);
 }
 
+/* The folder at which the file system of a path is mounted: the highest on the
+ * way up that is of the same device. */
+static void find_mount(char *path)
+{
+	struct stat own, above;
+	char *slash;
+
+	if (stat(path, &own) < 0)
+		return;
+	while ((slash = strrchr(path, '/')) && slash != path) {
+		*slash = '\0';
+		if (stat(path, &above) == 0 && above.st_dev == own.st_dev)
+			continue;
+		*slash = '/';
+		return;
+	}
+	if (stat("/", &above) == 0 && above.st_dev == own.st_dev)
+		path[1] = '\0';
+}
+
+/* Says which file system is full: name may be a part of an archive. */
+static int err_full(int fd, const char *name, uint64_t needed_bytes,
+		    struct error **err)
+{
+	const char *why = strerror(errno);
+	auto_free char *link = path_printf("/proc/self/fd/%d", fd);
+	char path[4097];
+	ssize_t n = readlink(link, path, sizeof path - 1);
+	struct statvfs info;
+
+	if (n <= 0 || *path != '/' || fstatvfs(fd, &info) < 0)
+		return err_make(err, ERR_ENV, "cannot write '%s': %s", name,
+				why);
+	path[n] = '\0';
+	auto_free char *file = mem_strdup(path);
+
+	find_mount(path);
+	err_make(err, ERR_ENV,
+		 "cannot write '%s': %s: the file system at '%s' has %s of %s "
+		 "free, %s more have to be written",
+		 file, why, path, log_bytes(info.f_bavail * info.f_frsize),
+		 log_bytes(info.f_blocks * info.f_frsize),
+		 log_bytes(needed_bytes));
+	return err_hint(err, "make room there ('slipway gc' takes out of the "
+			     "store what no image needs), or name another "
+			     "place with --store DIR");
+}
+
 int fs_write_all(int fd, struct str bytes, const char *name, struct error **err)
 {
 	while (bytes.n) {
@@ -322,6 +372,8 @@ int fs_write_all(int fd, struct str bytes, const char *name, struct error **err)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && (errno == ENOSPC || errno == EDQUOT))
+			return err_full(fd, name, bytes.n, err);
 		if (n < 0)
 			return err_sys(err, "cannot write '%s'", name);
 		bytes = str_slice(bytes, (size_t)n, bytes.n);

@@ -68,7 +68,8 @@ int fs_read(const char *path, size_t max_bytes, struct buf *out,
 int fs_read_fd(int fd, const char *name, size_t max_bytes, struct buf *out,
 	       struct error **err);
 
-/* All of bytes, also after short writes and EINTR. */
+/* All of bytes, also after short writes and EINTR. Where the disk is full the
+ * message names the file's path and file system. */
 int fs_write_all(int fd, struct str bytes, const char *name,
 		 struct error **err);
 

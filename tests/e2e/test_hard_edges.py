@@ -3,6 +3,7 @@ a newer slipway, files that lead round in a circle or out of the source."""
 
 import hashlib
 import json
+import re
 import os
 import pathlib
 import sqlite3
@@ -57,7 +58,14 @@ def test_a_full_disk_ends_the_build_and_nothing_else(hello, tmp_path):
         made = Fleet(hello.program, hello.path, hello.seed(disk / "store"))
         result = made.run("build")
         assert result.returncode == 3
-        assert "No space left on device" in result.stderr
+        full = re.search(
+            r"cannot write '(.+)': No space left on device: the file system "
+            r"at '(.+)' has [\d.]+ k?B of 6\d\.\d MB free, [\d.]+ (k|M)?B "
+            r"more have to be written", result.stderr)
+        assert full, result.stderr
+        assert full[1].startswith(f"{disk}/store/tmp/")
+        assert full[2] == str(disk)
+        assert "'slipway gc' takes out of the store" in result.stderr
         made.ok("verify")
         subprocess.run([*mount, "remount,size=1g", disk], check=True)
         [image] = made.json("build", "--offline")["images"]
