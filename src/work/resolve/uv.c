@@ -315,10 +315,18 @@ static int make_environment(struct resolve_run *run, struct arena *arena,
 	for (char **entry = environ; *entry; entry++) {
 		const char *equals = strchr(*entry, '=');
 
-		if (equals &&
+		/* An empty SSL_CERT_FILE is none. */
+		if (equals && strcmp(*entry, "SSL_CERT_FILE=") != 0 &&
 		    is_kept(str_of(*entry, (size_t)(equals - *entry))))
 			array_push(words, *entry);
 	}
+	const char *bundle = getenv("CURL_CA_BUNDLE");
+	const char *file = getenv("SSL_CERT_FILE");
+
+	/* The one that slipway's own downloads go by; uv knows only this. */
+	if (bundle && *bundle && (!file || !*file))
+		array_push(words,
+			   arena_printf(arena, "SSL_CERT_FILE=%s", bundle).p);
 	if (add_indexes(run, arena, words, err))
 		return -1;
 	array_push(words, NULL);
