@@ -1,33 +1,43 @@
 """What a command costs: wall time, processor time, memory, bytes written.
 
-Processor time and bytes written are those of the whole machine, since peers
-work in daemons and containers: nothing else may run meanwhile. Memory is the
-largest sum of the proportional set sizes of the command, the daemons that are
-named, and all that they started.
+Processor time and bytes written are those of the command, of the daemons that
+are named, and of all that they started and waited for (getrusage, /proc/PID/io),
+so that what else runs on the machine counts only in the wall time. Memory is
+the largest sum of their proportional set sizes, sampled, or the largest process
+where that is more: what ends before the first sample has no other figure.
 """
 
 import os
 import pathlib
+import resource
 import subprocess
+import tempfile
 import threading
 import time
 
 SAMPLE_S = 0.2
-SECTOR_BYTES = 512
+MAX_SHOWN_CHARS = 4000
 
 
-def busy_seconds():
-    user, nice, system, _, _, irq, softirq = map(
-        int, pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+def io_bytes(pid):
+    """Bytes that it and its ended children sent towards the disk."""
+    for line in pathlib.Path(f"/proc/{pid}/io").read_text().split("\n"):
+        if line.startswith("write_bytes:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"/proc/{pid}/io says nothing of write_bytes")
 
 
-def written_bytes(folder):
-    """Bytes written so far to the disk that a folder is on."""
-    device = os.stat(folder).st_dev
-    name = f"{os.major(device)}:{os.minor(device)}"
-    block = pathlib.Path("/sys/dev/block", name).resolve()
-    return int((block / "stat").read_text().split()[6]) * SECTOR_BYTES
+def daemon_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1]
+    return (sum(map(int, fields.split()[11:15]))
+            / os.sysconf("SC_CLK_TCK"))
+
+
+def spent(daemons):
+    """Processor seconds and bytes written until now."""
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (own.ru_utime + own.ru_stime + sum(map(daemon_seconds, daemons)),
+            io_bytes("self") + sum(map(io_bytes, daemons)))
 
 
 def children():
@@ -73,27 +83,31 @@ class Sampler(threading.Thread):
         return self.peak
 
 
-def measure(command, folder, daemons=(), **options):
-    """Runs a command that has to succeed; what it cost. folder lies on the
-    disk whose writes count; daemons are pids that work for the command."""
+def measure(command, daemons=(), **options):
+    """Runs a command that has to succeed; what it cost. daemons are pids that
+    work for the command."""
     os.sync()
-    written, busy, begin = (written_bytes(folder), busy_seconds(),
-                            time.monotonic())
-    process = subprocess.Popen([str(word) for word in command],
-                               stdin=subprocess.DEVNULL, text=True,
-                               stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, **options)
-    sampler = Sampler([process.pid, *daemons])
-    sampler.start()
-    output = process.communicate()[0]
-    wall = time.monotonic() - begin
-    peak, busy = sampler.end(), busy_seconds() - busy
-    os.sync()
-    if process.returncode:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n"
-                           + output[-4000:])
-    return {"wall_s": wall, "cpu_s": busy, "peak_bytes": peak,
-            "written_bytes": written_bytes(folder) - written}
+    cpu, written = spent(daemons)
+    with tempfile.TemporaryFile("w+") as output:
+        begin = time.monotonic()
+        process = subprocess.Popen([str(word) for word in command],
+                                   stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=subprocess.STDOUT, **options)
+        sampler = Sampler([process.pid, *daemons])
+        sampler.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peak = sampler.end()
+        if process.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{command[0]} ended with {process.returncode}:"
+                               f"\n{output.read()[-MAX_SHOWN_CHARS:]}")
+    now_cpu, now_written = spent(daemons)
+    return {"wall_s": round(wall, 4), "cpu_s": round(now_cpu - cpu, 3),
+            "peak_bytes": max(peak, usage.ru_maxrss << 10),
+            "written_bytes": now_written - written,
+            "load": round(os.getloadavg()[0], 1)}
 
 
 def disk_bytes(*folders):

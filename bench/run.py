@@ -1,23 +1,27 @@
-"""slipway beside its peers, in one run: ./dev bench [--runs N] [--peers LIST].
+"""slipway beside its peers: ./dev bench (docs/bench.md).
 
-Each scenario is run for every side in turn; what counts is the median. Writes
-bench/results.json and bench/results.md.
+Every measurement is kept in bench/results.json as soon as it is there: a run
+that was cut off goes on where it ended when it is started again in the same
+way, and a run of some sides or rows leaves the figures of the others.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
 import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
+import report
+from fleets import COLD, FLEETS, MAX_RUNS, PACKAGE, PIN, ROWS, apply
 from index import Index, link_wheels, locked_wheels
 from measure import measure
-from sides import BASE_PACKAGES, BuildKit, Slipway
+from sides import BASE_PACKAGES, SIDES
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("SLIPWAY_BUILD", HERE.parent / "build"))
@@ -26,41 +30,15 @@ CACHE = pathlib.Path(os.environ.get(
     pathlib.Path(os.environ.get("XDG_CACHE_HOME",
                                 pathlib.Path.home() / ".cache"))
     / "slipway-dev")) / "bench"
-
-# Each with its torch service as the one that is edited.
-ENTRIES = {"Registry": "services/registry.py", "Memory": "services/memory.py",
-           "Scheduler": "services/scheduler.py",
-           "Dashboard": "services/dashboard.py",
-           "Translation": "services/translation.py",
-           "ModelOps": "services/model_ops.py",
-           "Affect": "services/affect.py", "Faces": "services/faces.py"}
-
-# What design section 12 asks of the ratio to the slowest and the best peer.
-TARGETS = {"cold": "20 times faster than BuildKit, pip and gzip; without "
-                   "bytecode 8 times faster than BuildKit, uv and zstd",
-           "nothing changed": "below 100 ms",
-           "one line in a torch service": "below 150 ms",
-           "one line in common/": "below 1 s"}
+RESULTS = HERE / "results.json"
+QUICK_RUNS = 5  # of what takes no minutes
+OURS = ("slipway", "slipway without bytecode")
+# These take minutes each and no target names them.
+SLOW = {("BuildKit with pip and gzip", PIN), ("buildah with uv", PIN)}
 
 
 def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def edit(path, run):
-    """One more line, another in each run."""
-    with open(path, "a") as file:
-        file.write(f"EDITED = {run}\n")
-
-
-SCENARIOS = {
-    "cold": lambda side, run: side.clear(),
-    "nothing changed": lambda side, run: None,
-    "one line in a torch service":
-        lambda side, run: edit(side.fleet / "services" / "model_ops.py", run),
-    "one line in common/":
-        lambda side, run: edit(side.fleet / "common" / "agent.py", run),
-}
 
 
 def slipway(*words):
@@ -68,96 +46,117 @@ def slipway(*words):
                    stdout=subprocess.DEVNULL)
 
 
-def prepare_seed(work):
-    """A store with all downloads, and the lock of the fleet."""
-    seed, fleet = CACHE / "store", work / "seed-fleet"
-    shutil.copytree(HERE / "fleet", fleet)
-    say(f"lock and downloads, kept in {seed}")
-    slipway("-C", fleet, "--store", seed, "lock")
-    slipway("-C", fleet, "--store", seed, "build")
-    return seed, fleet
-
-
-def prepare_tools():
-    """BuildKit, buildx and a root file system for Dockerfiles; the folder, or
-    None with a line that says what is missing."""
+def prepare_tools(wanted):
+    """BuildKit, buildx, uv and a root file system for Dockerfiles."""
     tools = CACHE / "tools"
-    missing = [name for name in ("go", "runc", "mmdebstrap", "docker-registry")
-               if not shutil.which(name)]
-    if missing:
-        say(f"no peers: {', '.join(missing)} not installed "
-            "(./dev setup bench; go from go.dev)")
-        return None
     tools.mkdir(parents=True, exist_ok=True)
-    if not (tools / "buildx").exists():
-        say("building BuildKit and buildx")
-        subprocess.run(["sh", HERE / "build-peers.sh", tools], check=True)
-    if not (tools / "base.tar").exists():
-        say("making the base image of the Dockerfiles")
-        subprocess.run(["mmdebstrap", "--variant=minbase",
-                        f"--include={BASE_PACKAGES}", "bookworm",
-                        tools / "base.tar"], check=True)
     if not (tools / "uv").exists():
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([sys.executable, "-m", "pip", "install", "-q",
                             "--target", folder, "uv"], check=True)
             shutil.copy(pathlib.Path(folder, "bin", "uv"), tools / "uv")
+    if any(name.startswith("build") for name in map(str.lower, wanted)):
+        if not (tools / "base.tar").exists():
+            say("making the base image of the Dockerfiles")
+            subprocess.run(["mmdebstrap", "--variant=minbase",
+                            f"--include={BASE_PACKAGES}", "bookworm",
+                            tools / "base.tar"], check=True)
+    if any(name.startswith("BuildKit") for name in wanted):
+        if not (tools / "buildx").exists():
+            say("building BuildKit and buildx")
+            subprocess.run(["sh", HERE / "build-peers.sh", tools], check=True)
     return tools
 
 
-def make_side(name, work, seed, fleet, index, tools):
-    own = work / name.replace(" ", "-").replace(",", "")
-    shutil.copytree(fleet, own / "fleet")
-    if name.startswith("slipway"):
-        if "without bytecode" in name:
-            manifest = own / "fleet" / "fleet.yaml"
-            manifest.write_text(manifest.read_text().replace(
-                "defaults: {", "defaults: {bytecode: none, "))
-        return Slipway(name, BUILD / "slipway", own / "fleet", own, seed,
-                       index.url)
-    lock = json.loads((fleet / "fleet.lock.json").read_text())
-    return BuildKit(name, own / "fleet", own, tools, index.url, lock,
-                    uv="uv" in name, services=ENTRIES)
+def missing_programs(side):
+    needs = {"BuildKit": ("runc", "docker-registry", "mmdebstrap"),
+             "buildah": ("buildah", "runc", "mmdebstrap")}
+    needed = needs.get(side.split(" ")[0], ())
+    if side.startswith("BuildKit") and not (CACHE / "tools/buildx").exists():
+        needed += ("go",)
+    return [name for name in needed if not shutil.which(name)]
 
 
-def run_side(side, runs, work):
-    results = {}
-    for scenario, before in SCENARIOS.items():
-        # A cold build of a peer takes minutes; what is quick is run often.
-        count = runs if scenario == "cold" else max(runs, 5)
-        costs = []
-        for run in range(count):
-            before(side, run)
-            costs.append(measure(side.command(), work, side.daemons,
-                                 env=side.environment))
-            say(f"{side.name}: {scenario}: {costs[-1]['wall_s']:.3f} s")
-        results[scenario] = {"runs": costs,
-                             "disk_bytes": side.disk_bytes()}
-    return results
+class Setting:
+    """What the sides of one fleet share: its locked variants, its wheels."""
+
+    def __init__(self, model, work, tools):
+        self.model, self.tools = model, tools
+        self.program, self.floor = BUILD / "slipway", BUILD / "bench" / "floor"
+        self.folder = work / model.name
+        self.variants = self.folder / "variants"
+        self.seed = CACHE / "store"
+        self.wheels = {}
+        self.prepare_variants()
+        self.wheel_hashes = {sha256 for _, _, sha256 in self.wheels.values()}
+        served = self.folder / "index"
+        served.mkdir()
+        link_wheels(self.wheels, self.seed, CACHE / "wheels")
+        self.served = Index(served, self.wheels, CACHE / "wheels")
+        self.index = self.served.url
+
+    def prepare_variants(self):
+        """Locks and downloads through the index that the host is set up with;
+        the seed store keeps the wheels for the next time."""
+        fleet = self.folder / "fleet"
+        self.model.copy(fleet)
+        say(f"locking {self.model.name} services in their variants; wheels are "
+            f"kept in {self.seed}")
+        for variant, text in self.model.variants().items():
+            (fleet / "fleet.yaml").write_text(text)
+            slipway("-C", fleet, "--store", self.seed, "lock")
+            slipway("-C", fleet, "--store", self.seed, "build")
+            kept = self.variants / variant
+            kept.mkdir(parents=True)
+            for name in ("fleet.yaml", "fleet.lock.json"):
+                shutil.copy(fleet / name, kept)
+            self.wheels |= locked_wheels(
+                json.loads((fleet / "fleet.lock.json").read_text()))
 
 
-def median(result, key):
-    return statistics.median(run[key] for run in result["runs"])
+class Results:
+    """bench/results.json, written at every change."""
 
+    def __init__(self, arguments):
+        started = {
+            "arguments": vars(arguments),
+            "program": hashlib.sha256(
+                (BUILD / "slipway").read_bytes()).hexdigest()}
+        self.data = {"fleets": {}}
+        if RESULTS.exists():
+            self.data = json.loads(RESULTS.read_text())
+        if self.data.get("machine") != machine():
+            self.data = {"fleets": {}}
+        self.data["machine"] = machine()
+        self.resumed = self.data.get("unfinished") == started
+        self.data["unfinished"] = started
 
-def table(results):
-    lines = ["| scenario | side | wall (min to max), s | ratio | processor, s "
-             "| memory, MB | written, MB | on disk, MB |",
-             "|---|---|--:|--:|--:|--:|--:|--:|"]
-    for scenario in SCENARIOS:
-        ours = median(next(iter(results.values()))[scenario], "wall_s")
-        for side, scenarios in results.items():
-            result = scenarios[scenario]
-            walls = [run["wall_s"] for run in result["runs"]]
-            lines.append(
-                f"| {scenario} | {side} | {statistics.median(walls):.3f} "
-                f"({min(walls):.3f} to {max(walls):.3f}) "
-                f"| {statistics.median(walls) / ours:.1f} "
-                f"| {median(result, 'cpu_s'):.1f} "
-                f"| {median(result, 'peak_bytes') / 1e6:.0f} "
-                f"| {median(result, 'written_bytes') / 1e6:.0f} "
-                f"| {result['disk_bytes'] / 1e6:.0f} |")
-    return "\n".join(lines) + "\n"
+    def cell(self, fleet, side, row):
+        return (self.data["fleets"].setdefault(fleet, {})
+                .setdefault(side, {}).setdefault(row, {"runs": []}))
+
+    def runs(self, fleet, side, row):
+        return self.cell(fleet, side, row)["runs"]
+
+    def drop(self, fleet, side, rows):
+        for row in rows:
+            self.data["fleets"].get(fleet, {}).get(side, {}).pop(row, None)
+
+    def add(self, fleet, side, row, cost, disk_bytes, version):
+        cell = self.cell(fleet, side, row)
+        cell["runs"].append(cost)
+        cell.update(disk_bytes=disk_bytes, version=version,
+                    day=time.strftime("%Y-%m-%d"))
+        self.write()
+
+    def finish(self):
+        del self.data["unfinished"]
+        self.write()
+
+    def write(self):
+        beside = RESULTS.with_suffix(".tmp")
+        beside.write_text(json.dumps(self.data, indent=1) + "\n")
+        beside.rename(RESULTS)
 
 
 def machine():
@@ -170,45 +169,144 @@ def machine():
             "kernel": platform.release()}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--sides", default="slipway,slipway without bytecode,"
-                        "BuildKit with pip and gzip,BuildKit with uv and zstd")
-    arguments = parser.parse_args()
-    sides = arguments.sides.split(",")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    # On the disk of the cache: files are linked, not copied.
-    work = pathlib.Path(tempfile.mkdtemp(dir=CACHE, prefix="run-"))
-    seed, fleet = prepare_seed(work)
-    tools = (prepare_tools() if any(name.startswith("BuildKit")
-                                    for name in sides) else None)
-    wheels = locked_wheels(json.loads((fleet / "fleet.lock.json").read_text()))
-    link_wheels(wheels, seed, CACHE / "wheels")
-    served = work / "index"
-    served.mkdir()
-    index = Index(served, wheels, CACHE / "wheels")
-    results = {}
+def version(side, tools):
+    command = {"slipway": [BUILD / "slipway", "version"],
+               "floor": [BUILD / "slipway", "version"],
+               "uv": [tools / "uv", "--version"],
+               "buildah": ["buildah", "--version"],
+               "BuildKit": [tools / "buildkitd", "--version"]}
+    return subprocess.run(command[side.split(" ")[0]], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.split("\n")[0]
+
+
+def wanted_runs(side, row, arguments):
+    if row == COLD:
+        ours = side in OURS or side == "floor"
+        return arguments.runs if ours else arguments.peer_runs
+    if row in (PIN, PACKAGE):
+        return min(MAX_RUNS, arguments.runs if side in OURS
+                   else arguments.peer_runs)
+    return QUICK_RUNS
+
+
+def wanted_rows(name, arguments):
+    return [row for row in ROWS
+            if row in SIDES[name].rows and row in arguments.rows
+            and (arguments.slow or (name, row) not in SLOW)]
+
+
+def run_side(name, setting, rows, results, arguments):
+    fleet = setting.model.name
+    if all(len(results.runs(fleet, name, row))
+           >= wanted_runs(name, row, arguments) for row in rows):
+        return
+    side = SIDES[name](name, setting)
+    warm = False
     try:
-        for name in sides:
-            if name.startswith("BuildKit") and not tools:
-                continue
-            side = make_side(name, work, seed, fleet, index, tools)
-            try:
-                results[name] = run_side(side, arguments.runs, work)
-            finally:
-                side.stop()
-                shutil.rmtree(work / name.replace(" ", "-"),
-                              ignore_errors=True)
+        for row in rows:
+            count = wanted_runs(name, row, arguments)
+            done = len(results.runs(fleet, name, row))
+            if not warm and row != COLD and done < count:
+                say(f"{name}: first build, not measured")
+                apply(side, COLD, 0)
+                measure(side.command(), side.daemons, env=side.environment)
+                warm = True
+            for run in range(done, count):
+                apply(side, row, run)
+                cost = measure(side.command(), side.daemons,
+                               env=side.environment)
+                warm = True
+                results.add(fleet, name, row, cost, side.disk_bytes(),
+                            version(name, setting.tools))
+                say(f"{fleet} services, {name}: {row}: {cost['wall_s']:.3f} s,"
+                    f" {cost['cpu_s']:.2f} s of processors")
     finally:
-        index.stop()
-        shutil.rmtree(work, ignore_errors=True)
-    (HERE / "results.json").write_text(json.dumps(
-        {"machine": machine(), "targets": TARGETS, "results": results},
-        indent=1) + "\n")
-    text = table(results)
-    (HERE / "results.md").write_text(text)
-    print(text)
+        side.stop()
+
+
+def run_fleet(fleet, work, tools, results, arguments):
+    setting = Setting(FLEETS[fleet], work, tools)
+    try:
+        for name in arguments.sides:
+            rows = wanted_rows(name, arguments)
+            missing = missing_programs(name)
+            free = shutil.disk_usage(work).free / 1e9
+            if not rows or (fleet != "8" and name not in OURS):
+                continue
+            if missing:
+                say(f"no {name}: {', '.join(missing)} not installed "
+                    "(./dev setup bench; go from go.dev)")
+                continue
+            if free < SIDES[name].gigabytes:
+                say(f"no {name}: it needs {SIDES[name].gigabytes} GB of disk, "
+                    f"{free:.0f} are free")
+                continue
+            if not results.resumed:
+                results.drop(fleet, name, rows)
+            run_side(name, setting, rows, results, arguments)
+    finally:
+        setting.served.stop()
+        shutil.rmtree(setting.folder, ignore_errors=True)
+
+
+def run_planner():
+    """What the planner says of itself; printed, no part of the table."""
+    tool = BUILD / "tests" / "unit" / "tool_plan_scale"
+    for words in (("scale", "5000", "2000"), ("optimum", "200")):
+        subprocess.run([tool, *words], check=True)
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+
+    def some(names):
+        def read(text):
+            chosen = text.split(",")
+            unknown = [name for name in chosen if name not in names]
+            if unknown:
+                raise argparse.ArgumentTypeError(
+                    f"'{unknown[0]}' is none of: {', '.join(names)}")
+            return chosen
+        return read
+
+    parser.add_argument("--runs", type=int, default=3,
+                        help="of slipway and the floor (3)")
+    parser.add_argument("--peer-runs", type=int, default=1,
+                        help="of what takes a peer minutes (1)")
+    parser.add_argument("--fleet", type=some(FLEETS), default=list(FLEETS),
+                        metavar="8,68", help="all without it")
+    parser.add_argument("--sides", type=some(SIDES), default=list(SIDES),
+                        metavar="NAME,...", help=", ".join(SIDES))
+    parser.add_argument("--rows", type=some(ROWS), default=list(ROWS),
+                        metavar="NAME,...", help=", ".join(ROWS))
+    parser.add_argument("--slow", action="store_true",
+                        help="a pin of pip and of buildah, too: ten minutes")
+    parser.add_argument("--planner", action="store_true",
+                        help="only the planner: scale, and against the optimum")
+    parser.add_argument("--report", action="store_true",
+                        help="only write table and plot of what is measured")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    if arguments.planner:
+        run_planner()
+        return
+    if not arguments.report:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        results = Results(arguments)
+        tools = prepare_tools(arguments.sides)
+        # On the disk of the cache: files are linked, not copied.
+        work = pathlib.Path(tempfile.mkdtemp(dir=CACHE, prefix="run-"))
+        try:
+            for fleet in arguments.fleet:
+                run_fleet(fleet, work, tools, results, arguments)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        results.finish()
+        run_planner()
+    report.write(json.loads(RESULTS.read_text()), HERE)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
-"""The sides of the comparison, each with the same steps: prepare, clear, build.
+"""The sides of the comparison, each with the same steps: use, clear, command.
 
-A side builds all images of the fleet in a folder of its own, whose sources the
-scenarios of run.py edit. clear() leaves what a person has who never built this
-fleet: slipway the Debian packages of the base, BuildKit the base image.
+A side builds all images of the fleet in a folder of its own, whose sources and
+locks fleets.py edits. clear() leaves what a person has who never built this
+fleet: slipway the Debian packages of the base, the makers of images from
+Dockerfiles the base image, uv its Python.
 """
 
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import time
 
+from fleets import COLD, NOTHING, PACKAGE, PIN, ROWS
 from measure import disk_bytes
 
 BASE_PACKAGES = "python3,python3-venv,python3-pip,ca-certificates,curl"
@@ -88,56 +91,178 @@ log: {{accesslog: {{disabled: true}}, level: error}}
 """
 
 
-class Slipway:
-    def __init__(self, name, program, fleet, work, seed, index):
-        self.name, self.program, self.fleet = name, program, fleet
-        self.store, self.seed = work / "store", seed
-        self.environment = {**os.environ, "UV_DEFAULT_INDEX": index}
-        self.daemons = ()
+def pins(lock):
+    """{service: lines of a hashed requirements file}"""
+    hashes = {
+        resolution["id"]: {package["name"]: package["wheel"]["sha256"]
+                           for package in resolution["packages"]}
+        for resolution in lock["resolutions"]}
+    return {service["name"]: "".join(
+        f"{pin} --hash=sha256:"
+        f"{hashes[service['resolution']][pin.split('==')[0]]}\n"
+        for pin in service["closure"]) for service in lock["services"]}
+
+
+class Side:
+    """What the sides have in common. gigabytes: the disk it needs."""
+
+    rows = ROWS
+    daemons = ()
+    gigabytes = 10
+
+    def __init__(self, name, setting):
+        self.name, self.setting, self.model = name, setting, setting.model
+        self.work = setting.folder / name.replace(" ", "-").replace(",", "")
+        self.fleet = self.work / "fleet"
+        self.environment = dict(os.environ)
+        self.model.copy(self.fleet)
+        self.prepare()
+        self.use("start")
+
+    def prepare(self):
+        pass
+
+    def use(self, variant):
+        """Another manifest and lock; no part of what is timed."""
+        for file in (self.setting.variants / variant).iterdir():
+            shutil.copy(file, self.fleet)
+        self.lock = json.loads((self.fleet / "fleet.lock.json").read_text())
+
+    def disk_bytes(self):
+        return disk_bytes(self.work)
+
+    def stop(self):
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+class Slipway(Side):
+    bytecode = "all"
+
+    def prepare(self):
+        self.store = self.work / "store"
+        self.environment["UV_DEFAULT_INDEX"] = self.setting.index
+
+    def use(self, variant):
+        super().use(variant)
+        manifest = self.fleet / "fleet.yaml"
+        text = manifest.read_text()
+        if "\ndefaults: {" in text:
+            text = text.replace("\ndefaults: {", "\ndefaults: {bytecode: "
+                                f"{self.bytecode}, ", 1)
+        else:
+            text += f"\ndefaults: {{bytecode: {self.bytecode}}}\n"
+        manifest.write_text(text)
 
     def clear(self):
-        """Leaves the base's packages, which are no part of the wheels."""
+        """Leaves all downloads that are no wheels."""
         shutil.rmtree(self.store, ignore_errors=True)
-        lock = json.loads((self.fleet / "fleet.lock.json").read_text())
+        subprocess.run([self.setting.program, "--store", self.store, "du"],
+                       check=True, stdout=subprocess.DEVNULL)
         files = self.store / "files" / "sha256"
-        subprocess.run([self.program, "--store", self.store, "du"], check=True,
-                       stdout=subprocess.DEVNULL)
-        for base in lock["bases"]:
-            for package in base["packages"]:
-                os.link(self.seed / "files" / "sha256" / package["sha256"],
-                        files / package["sha256"])
+        for file in (self.setting.seed / "files" / "sha256").iterdir():
+            if file.name not in self.setting.wheel_hashes:
+                os.link(file, files / file.name)
 
     def command(self):
-        return [self.program, "-C", self.fleet, "--store", self.store, "build"]
-
-    def lock(self):
-        """After a change of requirements; no part of what is timed."""
-        subprocess.run([self.program, "-C", self.fleet, "--store", self.store,
-                        "lock"], check=True, env=self.environment)
+        return [self.setting.program, "-C", self.fleet, "--store", self.store,
+                "build"]
 
     def disk_bytes(self):
         return disk_bytes(self.store)
 
-    def stop(self):
+
+class SlipwayWithoutBytecode(Slipway):
+    bytecode = "none"
+
+
+class Floor(Side):
+    """Makes nothing: what the wheels cost whoever turns them into layers."""
+
+    rows = (COLD,)
+    gigabytes = 0
+
+    def clear(self):
         pass
 
+    def command(self):
+        files = self.setting.seed / "files" / "sha256"
+        wheels = {line.rsplit(":", 1)[1] for lines in pins(self.lock).values()
+                  for line in lines.split("\n") if line}
+        return [self.setting.floor, *(files / sha256
+                                      for sha256 in sorted(wheels))]
 
-class BuildKit:
-    def __init__(self, name, fleet, work, tools, index, lock, uv, services,
-                 registry="127.0.0.1:5998"):
-        self.name, self.fleet, self.work = name, fleet, work
-        self.tools, self.registry, self.services = tools, registry, services
-        self.environment = {**os.environ, "BUILDX_CONFIG": work / "buildx",
-                            "BUILDX_BAKE_ENTITLEMENTS_FS": "0"}
-        self.compression = "zstd" if uv else "gzip"
-        self.install = (UV if uv else PIP).format(index=index)
-        self.dockerfile = BEST if uv else USUAL
-        self.lock_data = lock
+    def disk_bytes(self):
+        return 0
+
+
+class UvAlone(Side):
+    """One environment per service, hard-linked from uv's cache. No image."""
+
+    rows = (COLD, NOTHING, PIN, PACKAGE)
+    gigabytes = 20
+
+    def prepare(self):
+        self.environment.update(UV_CACHE_DIR=str(self.work / "cache"),
+                                UV_DEFAULT_INDEX=self.setting.index,
+                                UV_PYTHON="/usr/bin/python3")
+
+    def use(self, variant):
+        super().use(variant)
+        uv = shlex.quote(str(self.setting.tools / "uv"))
+        steps = ["set -e"]
+        for name, text in pins(self.lock).items():
+            (self.fleet / f"{name}.txt").write_text(text)
+            steps.append(f"[ -d envs/{name} ] || {uv} venv -q envs/{name}\n"
+                         f"{uv} pip sync -q --require-hashes "
+                         f"--python envs/{name}/bin/python {name}.txt")
+        (self.fleet / "install.sh").write_text("\n".join(steps) + "\n")
+
+    def clear(self):
+        for folder in (self.work / "cache", self.fleet / "envs"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def command(self):
+        return ["env", "-C", self.fleet, "sh", "install.sh"]
+
+
+def base_context(tools, context, uv):
+    """A folder of which a base image is built: Debian with Python, and uv where
+    it is what installs."""
+    os.link(tools / "base.tar", context / "base.tar")
+    dockerfile = "FROM scratch\nADD base.tar /\n"
+    if uv:
+        shutil.copy(tools / "uv", context)
+        dockerfile += "COPY uv /usr/local/bin/uv\n"
+    (context / "Dockerfile").write_text(dockerfile)
+
+
+def write_dockerfiles(side, registry):
+    """One per service, and its hashed list, from the same lock as slipway's."""
+    lists = side.fleet / "requirements"
+    lists.mkdir(exist_ok=True)
+    for name, text in pins(side.lock).items():
+        (lists / f"{name.lower()}.txt").write_text(text)
+    for name, entry in side.model.entries.items():
+        (side.fleet / f"Dockerfile.{name.lower()}").write_text(
+            side.dockerfile.format(
+                registry=registry, name=name.lower(), entry=entry,
+                install=side.install.format(index=side.setting.index)))
+    (side.fleet / ".dockerignore").write_text(
+        "bake.json\nDockerfile.*\nfleet.*\n")
+
+
+class BuildKit(Side):
+    registry = "127.0.0.1:5998"
+    compression, install, dockerfile, with_uv = "gzip", PIP, USUAL, False
+    gigabytes = 40
+
+    def prepare(self):
+        self.environment.update(BUILDX_CONFIG=str(self.work / "buildx"),
+                                BUILDX_BAKE_ENTITLEMENTS_FS="0")
         self.processes = []
         self.start_registry()
         self.start_buildkitd()
-        self.push_base(uv)
-        self.lock()
+        self.push_base()
 
     def start_registry(self):
         config = self.work / "registry.yml"
@@ -153,7 +278,7 @@ class BuildKit:
         config.write_text(BUILDKITD.format(folder=self.work,
                                            registry=self.registry))
         self.processes.append(subprocess.Popen(
-            [self.tools / "buildkitd", "--config", config],
+            [self.setting.tools / "buildkitd", "--config", config],
             stdout=(self.work / "buildkitd.log").open("w"),
             stderr=subprocess.STDOUT))
         self.daemons = (self.processes[-1].pid,)
@@ -161,7 +286,7 @@ class BuildKit:
             if self.buildctl("debug", "workers", check=False) == 0:
                 break
             time.sleep(0.1)
-        subprocess.run([self.tools / "buildx", "create", "--name", "bench",
+        subprocess.run([self.setting.tools / "buildx", "create", "--name", "bench",
                         "--driver", "remote",
                         f"unix://{self.work}/buildkitd.sock"],
                        check=True, env=self.environment,
@@ -169,57 +294,33 @@ class BuildKit:
 
     def buildctl(self, *words, check=True):
         return subprocess.run(
-            [self.tools / "buildctl", "--addr",
+            [self.setting.tools / "buildctl", "--addr",
              f"unix://{self.work}/buildkitd.sock", *words], check=check,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 
-    def push_base(self, uv):
-        """Debian with Python, and uv where it is what installs."""
+    def push_base(self):
         context = self.work / "base"
         context.mkdir()
-        os.link(self.tools / "base.tar", context / "base.tar")
-        dockerfile = "FROM scratch\nADD base.tar /\n"
-        if uv:
-            shutil.copy(self.tools / "uv", context)
-            dockerfile += "COPY uv /usr/local/bin/uv\n"
-        (context / "Dockerfile").write_text(dockerfile)
+        base_context(self.setting.tools, context, self.with_uv)
         self.buildctl("build", "--frontend", "dockerfile.v0",
                       "--local", f"context={context}",
                       "--local", f"dockerfile={context}", "--output",
                       f"type=image,name={self.registry}/base,push=true")
 
-    def lock(self):
-        """One hashed list per service, from the same lock as slipway's."""
-        lists = self.fleet / "requirements"
-        lists.mkdir(exist_ok=True)
-        packages = {
-            resolution["id"]: {package["name"]: package["wheel"]["sha256"]
-                               for package in resolution["packages"]}
-            for resolution in self.lock_data["resolutions"]}
-        for service in self.lock_data["services"]:
-            hashes = packages[service["resolution"]]
-            (lists / f"{service['name'].lower()}.txt").write_text("".join(
-                f"{pin} --hash=sha256:{hashes[pin.split('==')[0]]}\n"
-                for pin in service["closure"]))
-        self.write_bake()
-
-    def write_bake(self):
+    def use(self, variant):
+        super().use(variant)
+        write_dockerfiles(self, self.registry)
         targets = {}
-        for name, entry in self.services.items():
-            path = self.fleet / f"Dockerfile.{name.lower()}"
-            path.write_text(self.dockerfile.format(
-                registry=self.registry, name=name.lower(), entry=entry,
-                install=self.install))
+        for name in self.model.entries:
             output = (f"type=image,name={self.registry}/{name.lower()},"
                       f"push=false,compression={self.compression},"
                       "force-compression=true,oci-mediatypes=true")
             targets[name.lower()] = {"context": str(self.fleet),
-                                     "dockerfile": path.name,
+                                     "dockerfile": f"Dockerfile.{name.lower()}",
                                      "output": [output]}
         (self.fleet / "bake.json").write_text(json.dumps(
             {"group": {"default": {"targets": list(targets)}},
              "target": targets}))
-        (self.fleet / ".dockerignore").write_text("bake.json\nDockerfile.*\n")
 
     def clear(self):
         self.buildctl("prune", "--all")
@@ -237,7 +338,7 @@ class BuildKit:
         return folder
 
     def command(self):
-        return [self.tools / "buildx", "bake", "--builder", "bench",
+        return [self.setting.tools / "buildx", "bake", "--builder", "bench",
                 "--progress", "plain", "-f", self.fleet / "bake.json"]
 
     def disk_bytes(self):
@@ -247,3 +348,78 @@ class BuildKit:
         for process in reversed(self.processes):
             process.terminate()
             process.wait()
+        super().stop()
+
+
+class BuildKitUv(BuildKit):
+    compression, install, dockerfile, with_uv = "zstd", UV, BEST, True
+    gigabytes = 25
+
+
+class Buildah(Side):
+    """The Dockerfiles of BuildKit with uv, one after the other. Its images
+    hold unpacked layers, which are compressed at `push` only; that is not
+    measured here."""
+
+    dockerfile, install = BEST.replace("--link ", ""), UV
+    gigabytes = 40
+
+    def prepare(self):
+        for folder in ("tmp", "base"):
+            (self.work / folder).mkdir()
+        (self.work / "policy.json").write_text(
+            '{"default": [{"type": "insecureAcceptAnything"}]}')
+        self.environment["TMPDIR"] = str(self.work / "tmp")
+        base_context(self.setting.tools, self.work / "base", uv=True)
+        self.run(*self.build("base", self.work / "base"))
+
+    def buildah(self, *words):
+        return ["buildah", "--root", self.work / "root", "--runroot",
+                self.work / "run", "--storage-driver", "overlay", *words]
+
+    def build(self, name, context, file="Dockerfile"):
+        return self.buildah(
+            "build", "--layers", "--network", "host", "--pull-never",
+            "--signature-policy", self.work / "policy.json", "-q",
+            "-t", f"localhost/{name}", "-f", context / file, context)
+
+    def run(self, *command):
+        subprocess.run(command, check=True, env=self.environment,
+                       stdout=subprocess.DEVNULL)
+
+    def use(self, variant):
+        super().use(variant)
+        write_dockerfiles(self, "localhost")
+        steps = ["set -e"]
+        for name in self.model.entries:
+            words = self.build(name.lower(), self.fleet,
+                               f"Dockerfile.{name.lower()}")
+            steps.append(shlex.join(map(str, words)))
+        (self.work / "build.sh").write_text("\n".join(steps) + "\n")
+
+    def clear(self):
+        self.run(*self.buildah("rmi", "--all", "--force"))
+        shutil.rmtree(self.work / "tmp")
+        (self.work / "tmp").mkdir()
+        self.run(*self.build("base", self.work / "base"))
+
+    def command(self):
+        return ["sh", self.work / "build.sh"]
+
+    def disk_bytes(self):
+        return disk_bytes(self.work / "root", self.work / "tmp")
+
+    def stop(self):
+        subprocess.run(self.buildah("rmi", "--all", "--force"), check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       env=self.environment)
+        super().stop()
+
+
+SIDES = {"slipway": Slipway,
+         "slipway without bytecode": SlipwayWithoutBytecode,
+         "floor": Floor,
+         "uv alone (no image)": UvAlone,
+         "BuildKit with uv and zstd": BuildKitUv,
+         "buildah with uv": Buildah,
+         "BuildKit with pip and gzip": BuildKit}

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Time slipway beside its peers: `bench [--runs N] [--sides LIST]`; see docs/bench.md.
+# Time slipway beside its peers: `bench --help`, docs/bench.md.
 set -eu
 
 python=$(sh scripts/venv.sh)
-sh scripts/dev/build.sh slipway
+sh scripts/dev/build.sh slipway bench/floor tests/unit/tool_plan_scale
 exec "$python" bench/run.py "$@"
