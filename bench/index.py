@@ -7,6 +7,7 @@ that this host is set up with. nginx serves them.
 import collections
 import os
 import re
+import socket
 import subprocess
 import time
 import urllib.error
@@ -28,6 +29,12 @@ http {{
 """
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 def locked_wheels(lock):
     """{file name: (distribution, version, sha256)} of a lock."""
     return {package["wheel"]["file"]:
@@ -47,7 +54,8 @@ def link_wheels(wheels, store, files):
 class Index:
     """Runs until it is stopped; url is that of its simple pages."""
 
-    def __init__(self, folder, wheels, files, port=8998):
+    def __init__(self, folder, wheels, files):
+        port = free_port()
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}/simple"
         pages = collections.defaultdict(list)
@@ -67,7 +75,8 @@ class Index:
         for _ in range(50):
             try:
                 urllib.request.urlopen(f"{self.url}/torch/", timeout=5).close()
-                return
+                if self.process.poll() is None:
+                    return
             except urllib.error.URLError:
                 time.sleep(0.1)
         self.stop()

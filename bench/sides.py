@@ -15,6 +15,7 @@ import subprocess
 import time
 
 from fleets import COLD, NOTHING, PACKAGE, PIN, ROWS
+from index import free_port
 from measure import disk_bytes
 
 BASE_PACKAGES = "python3,python3-venv,python3-pip,ca-certificates,curl"
@@ -252,13 +253,13 @@ def write_dockerfiles(side, registry):
 
 
 class BuildKit(Side):
-    registry = "127.0.0.1:5998"
     compression, install, dockerfile, with_uv = "gzip", PIP, USUAL, False
     gigabytes = 40
 
     def prepare(self):
         self.environment.update(BUILDX_CONFIG=str(self.work / "buildx"),
                                 BUILDX_BAKE_ENTITLEMENTS_FS="0")
+        self.registry = f"127.0.0.1:{free_port()}"
         self.processes = []
         self.start_registry()
         self.start_buildkitd()
