@@ -131,6 +131,7 @@ class Results:
         self.data["machine"] = machine()
         self.resumed = self.data.get("unfinished") == started
         self.data["unfinished"] = started
+        self.failed = []  # sides; the others go on
 
     def cell(self, fleet, side, row):
         return (self.data["fleets"].setdefault(fleet, {})
@@ -182,7 +183,7 @@ def version(side, tools):
 
 def wanted_runs(side, row, arguments):
     if row == COLD:
-        ours = side in OURS or side == "floor"
+        ours = side.startswith("slipway") or side == "floor"
         return arguments.runs if ours else arguments.peer_runs
     if row in (PIN, PACKAGE):
         return min(MAX_RUNS, arguments.runs if side in OURS
@@ -244,7 +245,11 @@ def run_fleet(fleet, work, tools, results, arguments):
                 continue
             if not results.resumed:
                 results.drop(fleet, name, rows)
-            run_side(name, setting, rows, results, arguments)
+            try:
+                run_side(name, setting, rows, results, arguments)
+            except (RuntimeError, subprocess.CalledProcessError) as error:
+                say(f"{name}: {error}")
+                results.failed.append(name)
     finally:
         setting.served.stop()
         shutil.rmtree(setting.folder, ignore_errors=True)
@@ -305,9 +310,13 @@ def main():
                 run_fleet(fleet, work, tools, results, arguments)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        results.finish()
+        if not results.failed:
+            results.finish()
         run_planner()
     report.write(json.loads(RESULTS.read_text()), HERE)
+    if not arguments.report and results.failed:
+        sys.exit(f"bench: failed: {', '.join(results.failed)}; the same "
+                 "command again measures what is missing")
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class Side:
 
 
 class Slipway(Side):
-    bytecode = "all"
+    bytecode, policy = "all", ""
 
     def prepare(self):
         self.store = self.work / "store"
@@ -152,7 +152,7 @@ class Slipway(Side):
                                 f"{self.bytecode}, ", 1)
         else:
             text += f"\ndefaults: {{bytecode: {self.bytecode}}}\n"
-        manifest.write_text(text)
+        manifest.write_text(text + self.policy)
 
     def clear(self):
         """Leaves all downloads that are no wheels."""
@@ -174,6 +174,13 @@ class Slipway(Side):
 
 class SlipwayWithoutBytecode(Slipway):
     bytecode = "none"
+
+
+class SlipwayPackedWheels(Slipway):
+    """Wheels that fill a layer of their own leave the store with it."""
+
+    rows = (COLD,)
+    policy = "\npolicy: {keep: {wheels: packed}}\n"
 
 
 class Floor(Side):
@@ -419,6 +426,7 @@ class Buildah(Side):
 
 SIDES = {"slipway": Slipway,
          "slipway without bytecode": SlipwayWithoutBytecode,
+         "slipway without big wheels": SlipwayPackedWheels,
          "floor": Floor,
          "uv alone (no image)": UvAlone,
          "BuildKit with uv and zstd": BuildKitUv,
