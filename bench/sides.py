@@ -421,6 +421,9 @@ class Buildah(Side):
         subprocess.run(self.buildah("rmi", "--all", "--force"), check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                        env=self.environment)
+        # It leaves its storage mounted over itself.
+        subprocess.run(["umount", self.work / "root" / "overlay"], check=False,
+                       stderr=subprocess.DEVNULL)
         super().stop()
 
 
