@@ -1,5 +1,7 @@
 #include "facts/lockfile.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -392,7 +394,16 @@ static json_t *layer_json(const struct lock_layer *layer)
 	set_digest(item, "digest", &layer->digest);
 	set_size(item, "compressed_bytes", layer->compressed_bytes);
 	set_size(item, "bytes", layer->bytes);
-	set_text(item, "compression", layer->compression);
+	set_text(item, "compressor", layer->compressor);
+	if (layer->is_signed) {
+		struct sign_public_text signer =
+			sign_public_text(&layer->signer);
+		struct signature_text signature =
+			signature_text(&layer->signature);
+
+		set_text(item, "signer", str_from(signer.p));
+		set_text(item, "signature", str_from(signature.p));
+	}
 	return item;
 }
 
@@ -524,4 +535,20 @@ const struct lock_layer *lock_find_layer(const struct lock *lock,
 		return NULL;
 	return bsearch(&wanted, lock->layers, lock->layer_count, sizeof wanted,
 		       layer_cmp);
+}
+
+void lock_layer_statement(const struct lock_layer *layer, struct buf *out)
+{
+	char bytes[24], compressed[24];
+
+	snprintf(bytes, sizeof bytes, "%" PRIu64, layer->bytes);
+	snprintf(compressed, sizeof compressed, "%" PRIu64,
+		 layer->compressed_bytes);
+	key_add(out, STR("slipway layer 1"));
+	key_add(out, str_from(digest_text(&layer->key).p));
+	key_add(out, str_from(digest_text(&layer->diff_id).p));
+	key_add(out, str_from(bytes));
+	key_add(out, layer->compressor);
+	key_add(out, str_from(digest_text(&layer->digest).p));
+	key_add(out, str_from(compressed));
 }

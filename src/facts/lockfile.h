@@ -23,6 +23,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/sign.h"
 #include "base/str.h"
 
 struct buf;
@@ -178,11 +179,16 @@ struct lock_node {
 				    * sorted: "Echo@desk", "family core" */
 };
 
-/* What a layer came out as. key says of which inputs, by which compressor. */
+/* What a layer came out as. A claim: who signed it says that it is so. */
 struct lock_layer {
-	struct digest key, diff_id, digest;
+	struct digest key;     /* of all that the tar depends on */
+	struct digest diff_id; /* of the tar, whose size is bytes */
+	struct digest digest;  /* of the blob that the compressor made of it */
 	uint64_t compressed_bytes, bytes;
-	struct str compression; /* "gzip", "zstd", "none" */
+	struct str compressor; /* and its version: layer_compressor() */
+	bool is_signed;
+	struct sign_public signer;
+	struct signature signature; /* of lock_layer_statement() */
 };
 
 struct lock {
@@ -243,3 +249,7 @@ const struct lock_deb *lock_find_system(const struct lock_base *base,
 					struct str entry);
 const struct lock_layer *lock_find_layer(const struct lock *lock,
 					 const struct digest *key);
+
+/* Appends what is signed of a layer: all of its values, each with its length,
+ * behind a word that no other statement begins with. */
+void lock_layer_statement(const struct lock_layer *layer, struct buf *out);

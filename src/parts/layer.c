@@ -16,7 +16,8 @@
 /* Blob bytes are gathered up to this before they are written. */
 enum { OUT_BYTES = 256 << 10 };
 
-#define ZSTD_LEVEL 3
+#define ZSTD_LEVEL   3
+#define RUNS_VERSION "runs-1" /* how a tar is cut into gzip members */
 
 /* What has been added at a path. */
 struct known {
@@ -508,12 +509,21 @@ const char *layer_tar_version(void)
 	return "tar-1";
 }
 
+void layer_compressor(enum layer_compression compression, struct buf *out)
+{
+	buf_append_text(out, layer_compression_name(compression));
+	if (compression == LAYER_GZIP)
+		buf_printf(out, " %s " RUNS_VERSION, gzip_version());
+	if (compression == LAYER_ZSTD)
+		buf_printf(out, " libzstd-%s", ZSTD_versionString());
+}
+
 void layer_key_add(struct buf *key, enum layer_compression compression)
 {
 	key_add(key, str_from(layer_tar_version()));
 	key_add(key, str_from(layer_compression_name(compression)));
 	if (compression == LAYER_GZIP) {
-		key_add(key, STR("runs-1"));
+		key_add(key, STR(RUNS_VERSION));
 		key_add(key, str_from(gzip_version()));
 	}
 	if (compression == LAYER_ZSTD)

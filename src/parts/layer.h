@@ -111,5 +111,9 @@ const char *layer_compression_name(enum layer_compression compression);
 /* Adds to a key what a blob's bytes depend on besides its entries. */
 void layer_key_add(struct buf *key, enum layer_compression compression);
 
+/* Appends the name of a blob's compressor, with all versions that its bytes
+ * depend on: equal names make equal blobs of equal tars. */
+void layer_compressor(enum layer_compression compression, struct buf *out);
+
 /* What a DiffID depends on besides the entries, for keys; static. */
 const char *layer_tar_version(void);

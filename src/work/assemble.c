@@ -649,19 +649,35 @@ void assembly_release(struct assembly *assembly)
 	arena_release(&assembly->arena);
 }
 
-struct digest assembly_layer_key(const struct assembly *assembly, size_t layer)
+static struct digest finish_layer_key(const struct assembly *assembly,
+				      size_t layer, struct buf *key)
 {
 	const struct plan_layer *node = &assembly->plan.layers[layer];
+
+	for (size_t i = 0; i < node->part_count; i++)
+		key_add(key,
+			str_from(digest_text(
+					 &assembly->parts[node->parts[i]].key)
+					 .p));
+	return digest_of(buf_str(key));
+}
+
+struct digest assembly_layer_key(const struct assembly *assembly, size_t layer)
+{
 	auto_buf struct buf key = BUF_EMPTY;
 
 	key_add(&key, STR("layer"));
 	layer_key_add(&key, assembly->compression);
-	for (size_t i = 0; i < node->part_count; i++)
-		key_add(&key,
-			str_from(digest_text(
-					 &assembly->parts[node->parts[i]].key)
-					 .p));
-	return digest_of(buf_str(&key));
+	return finish_layer_key(assembly, layer, &key);
+}
+
+struct digest assembly_tar_key(const struct assembly *assembly, size_t layer)
+{
+	auto_buf struct buf key = BUF_EMPTY;
+
+	key_add(&key, STR("tar"));
+	key_add(&key, str_from(layer_tar_version()));
+	return finish_layer_key(assembly, layer, &key);
 }
 
 struct str assembly_layer_title(const struct assembly *assembly, size_t layer,

@@ -160,6 +160,9 @@ void assembly_propose(const struct assembly *assembly, struct arena *arena,
 /* Key of a planned layer's blob. */
 struct digest assembly_layer_key(const struct assembly *assembly, size_t layer);
 
+/* Key of its tar, whatever compresses it. */
+struct digest assembly_tar_key(const struct assembly *assembly, size_t layer);
+
 /* "python 3.11, base" or "torch 2.4.1" or "zmq 1, yaml 2 and 12 more". */
 struct str assembly_layer_title(const struct assembly *assembly, size_t layer,
 				struct arena *arena);

@@ -167,7 +167,9 @@ static const char full[] =
 	"      \"digest\": \"sha256:" HEX64 "\",\n"
 	"      \"compressed_bytes\": 1,\n"
 	"      \"bytes\": 2,\n"
-	"      \"compression\": \"gzip\"\n"
+	"      \"compressor\": \"gzip libdeflate-1.19-level6 runs-1\",\n"
+	"      \"signer\": \"ed25519:" HEX64 "\",\n"
+	"      \"signature\": \"" HEX64 HEX64 "\"\n"
 	"    }\n"
 	"  ]\n"
 	"}\n";
@@ -205,6 +207,33 @@ static void what_is_printed_is_read(void **state)
 	assert_non_null(lock_find_base(lock, STR("py310"), STR("linux/amd64")));
 	assert_null(lock_find_base(lock, STR("py310"), STR("linux/arm64")));
 	assert_non_null(lock_find_layer(lock, &lock->layers[0].key));
+}
+
+/* Every value is in what is signed, and none can pass for another. */
+static void what_is_signed_of_a_layer(void **state)
+{
+	struct lock_layer layers[8] = {{.compressor = STR("none"), .bytes = 1}};
+	struct buf statements[8];
+
+	(void)state;
+	for (size_t i = 1; i < 8; i++)
+		layers[i] = layers[0];
+	layers[1].key.bytes[31] = 1;
+	layers[2].diff_id.bytes[31] = 1;
+	layers[3].digest.bytes[31] = 1;
+	layers[4].bytes = 11;
+	layers[5].compressed_bytes = 1;
+	layers[6].compressor = STR("none1");
+	layers[7].compressor = STR("");
+	for (size_t i = 0; i < 8; i++) {
+		statements[i] = (struct buf)BUF_EMPTY;
+		lock_layer_statement(&layers[i], &statements[i]);
+		for (size_t k = 0; k < i; k++)
+			assert_false(str_eq(buf_str(&statements[i]),
+					    buf_str(&statements[k])));
+	}
+	for (size_t i = 0; i < 8; i++)
+		buf_release(&statements[i]);
 }
 
 /* full with its only from replaced by to. */
@@ -277,6 +306,13 @@ static void what_is_wrong_has_its_place(void **state)
 		      "L: bases[1]: the same entry twice");
 	check_refusal("\"key\": \"sha256:0", "\"key\": \"sha256:X",
 		      "L: layers[0].key: a SHA-256 digest is expected");
+	check_refusal("\"signer\": \"ed25519:0", "\"signer\": \"ed25519:X",
+		      "L: layers[0].signer: a public key, ed25519:HEX, is "
+		      "expected");
+	check_refusal("\"signature\": \"0", "\"signature\": \"",
+		      "L: layers[0].signature: 128 hex digits are expected");
+	check_refusal("\"signer\"", "\"signed\"",
+		      "L: layers[0].signed: a key that is not known");
 	check_refusal("\"owners\": {", "\"owners\": [",
 		      "L:128:18: not JSON: ']' expected near ':'");
 }
@@ -296,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_printed_is_read),
+		cmocka_unit_test(what_is_signed_of_a_layer),
 		cmocka_unit_test(what_is_wrong_has_its_place),
 		cmocka_unit_test(a_missing_lock_says_what_to_run),
 	};

@@ -477,11 +477,34 @@ static int read_node(const struct place *place, struct lock_node *node)
 		       : 0;
 }
 
+/* Who signed a layer, where somebody did. */
+static int read_signature(const struct place *place, struct lock_layer *layer)
+{
+	struct place signer = member(place, "signer");
+	struct place signature = member(place, "signature");
+	struct str text;
+
+	if (!signer.value && !signature.value)
+		return 0;
+	if (read_needed(place, "signer", &text))
+		return -1;
+	if (!sign_public_parse(text, &layer->signer))
+		return refuse(&signer, "a public key, ed25519:HEX, is "
+				       "expected");
+	if (read_needed(place, "signature", &text))
+		return -1;
+	if (!signature_parse(text, &layer->signature))
+		return refuse(&signature, "128 hex digits are expected");
+	layer->is_signed = true;
+	return 0;
+}
+
 static int read_layer(const struct place *place, struct lock_layer *layer)
 {
 	static const char *const keys[] = {
-		"key",	 "diff_id",	"digest", "compressed_bytes",
-		"bytes", "compression", NULL};
+		"key",	 "diff_id",    "digest", "compressed_bytes",
+		"bytes", "compressor", "signer", "signature",
+		NULL};
 
 	if (check_object(place, keys) ||
 	    read_digest(place, "key", true, &layer->key) ||
@@ -490,7 +513,10 @@ static int read_layer(const struct place *place, struct lock_layer *layer)
 	    read_size(place, "compressed_bytes", &layer->compressed_bytes) ||
 	    read_size(place, "bytes", &layer->bytes))
 		return -1;
-	return read_needed(place, "compression", &layer->compression);
+	return read_needed(place, "compressor", &layer->compressor) ||
+			       read_signature(place, layer)
+		       ? -1
+		       : 0;
 }
 
 /* A name that comes twice, in a list of count texts that get gives. */

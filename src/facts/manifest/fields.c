@@ -1,6 +1,7 @@
 /* Readers of fields that several sections have. */
 #include <stdio.h>
 
+#include "base/sign.h"
 #include "facts/manifest/reader.h"
 
 void field_text(struct manifest *manifest, const struct yaml_node *node,
@@ -136,6 +137,22 @@ static void field_debian_package(struct manifest *manifest,
 		reader_refuse(manifest, node, key->name, form);
 }
 
+static void field_public_key(struct manifest *manifest,
+			     const struct yaml_node *node,
+			     const struct manifest_key *key, void *field)
+{
+	static const char form[] = "a public key, ed25519:HEX as "
+				   "'slipway key' prints it";
+	struct sign_public parsed;
+
+	if (!reader_want(manifest, node, key->name, form))
+		return;
+	if (sign_public_parse(node->text, &parsed))
+		*(struct manifest_text *)field = reader_text(node);
+	else
+		reader_refuse(manifest, node, key->name, form);
+}
+
 /* A list of what read takes, or one of it. */
 static void read_list(struct manifest *manifest, const struct yaml_node *node,
 		      const struct manifest_key *key, manifest_reader *read,
@@ -166,6 +183,7 @@ FIELD_LIST(field_paths, field_path)
 FIELD_LIST(field_globs, field_glob)
 FIELD_LIST(field_distributions, field_distribution)
 FIELD_LIST(field_debian_packages, field_debian_package)
+FIELD_LIST(field_public_keys, field_public_key)
 
 /* [A-Za-z_][A-Za-z0-9_]* */
 static bool is_variable(struct str name)

@@ -166,7 +166,7 @@ static const struct manifest_key policy_keys[] = {
 	{"layers", field_layers, 0, sizeof(struct manifest_policy), NULL},
 	{"keep", field_keep, 0, sizeof(struct manifest_policy), NULL},
 	KEY(struct manifest_policy, exceptions, field_exceptions),
-	KEY(struct manifest_policy, trust, field_texts),
+	KEY(struct manifest_policy, trust, field_public_keys),
 };
 
 void manifest_policy_init(struct manifest_policy *policy)

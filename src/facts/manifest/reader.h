@@ -139,7 +139,8 @@ manifest_reader field_text, field_name, field_path, field_glob, field_version,
 	field_absolute, field_word_text;
 /* Fields of struct manifest_texts: a list, or one value. */
 manifest_reader field_texts, field_names, field_paths, field_globs,
-	field_distributions, field_debian_packages, field_word_texts;
+	field_distributions, field_debian_packages, field_public_keys,
+	field_word_texts;
 /* Fields of struct manifest_pairs. env: values may be empty or null. */
 manifest_reader field_env, field_replaces;
 /* uint32_t (extra: range, else 1 to a million), struct manifest_count,
