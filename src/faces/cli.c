@@ -13,10 +13,11 @@
 #include "faces/cli/verbs.h"
 
 const struct cli_verb *const cli_verbs[] = {
-	&verb_init,   &verb_check,	&verb_lock,    &verb_plan,
-	&verb_build,  &verb_export,	&verb_load,    &verb_why,
-	&verb_verify, &verb_du,		&verb_gc,      &verb_doctor,
-	&verb_schema, &verb_completion, &verb_version, NULL,
+	&verb_init,   &verb_check,  &verb_lock,	      &verb_plan,
+	&verb_build,  &verb_export, &verb_load,	      &verb_why,
+	&verb_verify, &verb_du,	    &verb_gc,	      &verb_doctor,
+	&verb_schema, &verb_key,    &verb_completion, &verb_version,
+	NULL,
 };
 
 static volatile sig_atomic_t caught; /* the signal that asked for the end */

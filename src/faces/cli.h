@@ -28,9 +28,10 @@ struct cli_options {
 	unsigned jobs;		     /* 0: one per core */
 	uint64_t memory_bytes;
 	bool offline, json, quiet, verbose, strict, help, version;
-	bool check, record, remove, replan, force, no_ask;
+	bool check, record, remove, replan, force, no_ask, prove, make_new;
 	bool all, dry_run, keep_files;	  /* of gc */
 	uint64_t max_bytes, older_than_s; /* of gc */
+	const char *sign;		  /* the file of a private key */
 	const char *upgrade; /* "": everything, else one package; NULL: not */
 	char **words;	     /* services, globs, family:GLOB, machine:NAME */
 	size_t word_count;

@@ -99,6 +99,7 @@ static size_t find_needed(struct build *build)
 	const struct assembly *assembly = build->assembly;
 	const struct plan *plan = &assembly->plan;
 	struct build_result *result = build->result;
+	const bool *bytes = build->options->bytes;
 	bool *wanted = mem_zalloc(plan->layer_count, sizeof *wanted);
 	size_t needed = 0;
 
@@ -113,15 +114,8 @@ static size_t find_needed(struct build *build)
 	}
 	assembly_mark_families(assembly, wanted);
 	for (size_t l = 0; l < plan->layer_count; l++) {
-		struct digest key = assembly_layer_key(assembly, l);
-
-		if (!wanted[l])
-			continue;
-		result->known[l] =
-			build_layer_record(build->store, &key,
-					   &result->layers[l]) &&
-			store_has(build->store, &result->layers[l].digest);
-		build->needed[l] = !result->known[l];
+		if (wanted[l] || (bytes && bytes[l]))
+			build_find_layer(build, l);
 		needed += build->needed[l];
 	}
 	free(wanted);
@@ -171,6 +165,7 @@ size_t build_begin(struct build *build, const struct build_options *options,
 		.n = assembly->image_count,
 		.layers = mem_zalloc(layer_count, sizeof *result->layers),
 		.known = mem_zalloc(layer_count, sizeof *result->known),
+		.absent = mem_zalloc(layer_count, sizeof *result->absent),
 	};
 	settle_images(build);
 	return find_needed(build);
@@ -190,6 +185,22 @@ void build_end(struct build *build)
 	free(build->hashed);
 }
 
+static void make_needed(struct build *build, size_t needed)
+{
+	struct build_result *result = build->result;
+
+	build_tell_claims(build);
+	log_verbose("phase: bases");
+	open_bases(build);
+	log_verbose("phase: downloads");
+	build_download(build);
+	build_check_paths(build);
+	log_verbose("phase: layers");
+	make_layers(build, needed);
+	for (size_t l = 0; l < build->assembly->plan.layer_count; l++)
+		result->made += build->needed[l] && result->known[l];
+}
+
 int build_run(const struct assembly *assembly, struct store *store,
 	      struct fetch *fetch, struct pyindex *index,
 	      const struct build_options *options, struct build_result *result,
@@ -203,17 +214,8 @@ int build_run(const struct assembly *assembly, struct store *store,
 	};
 	size_t needed = build_begin(&build, options, result);
 
-	if (needed) {
-		log_verbose("phase: bases");
-		open_bases(&build);
-		log_verbose("phase: downloads");
-		build_download(&build);
-		build_check_paths(&build);
-		log_verbose("phase: layers");
-		make_layers(&build, needed);
-		for (size_t l = 0; l < assembly->plan.layer_count; l++)
-			result->made += build.needed[l] && result->known[l];
-	}
+	if (needed)
+		make_needed(&build, needed);
 	log_verbose("phase: images");
 	int status = build_write_images(&build, err);
 
@@ -235,15 +237,15 @@ void build_result_release(struct build_result *result)
 	free(result->images);
 	free(result->layers);
 	free(result->known);
+	free(result->absent);
 	*result = (struct build_result){0};
 }
 
 const char *build_state_text(enum build_state state)
 {
 	static const char *const texts[] = {
-		[BUILD_BUILT] = "built",
-		[BUILD_CACHED] = "cached",
-		[BUILD_FAILED] = "failed",
+		[BUILD_BUILT] = "built",     [BUILD_CACHED] = "cached",
+		[BUILD_KNOWN] = "known",     [BUILD_FAILED] = "failed",
 		[BUILD_SKIPPED] = "skipped",
 	};
 

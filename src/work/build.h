@@ -5,6 +5,12 @@
  * layer that fails stops the images that stand on it and no other. Blobs are
  * published before the records that name them, images last, so that a crash
  * at any point leaves a usable store.
+ *
+ * A layer that the lock carries may be known but absent: images are described
+ * without its blob, which is made when somebody needs it. What the lock says
+ * of a layer is a claim: it counts where this store made the layer too, or
+ * where a key of policy.trust signed it. Any other claim is compared with what
+ * comes out here, and one that differs is an error.
  */
 #pragma once
 
@@ -20,21 +26,34 @@ struct error;
 struct fetch;
 struct pyindex;
 struct store;
+struct store_image;
 
 struct build_options {
 	unsigned jobs;	       /* 0: one per core */
 	uint64_t memory_bytes; /* 0: 384 MiB */
 	bool strict;	       /* begin no layer after one has failed */
 	const bool *wanted;    /* per image of the assembly; NULL: all */
+	const bool *bytes;     /* per layer of the plan: its blob has to be
+				* there, whatever the images; NULL: none */
+	bool prove;	       /* no signature counts */
 };
 
-enum build_state { BUILD_BUILT, BUILD_CACHED, BUILD_FAILED, BUILD_SKIPPED };
+/* KNOWN: described in full, but a layer's blob is absent, so that the index
+ * does not list it. */
+enum build_state {
+	BUILD_BUILT,
+	BUILD_CACHED,
+	BUILD_KNOWN,
+	BUILD_FAILED,
+	BUILD_SKIPPED,
+};
 
 struct build_image {
 	const struct assemble_image *image;
 	enum build_state state;
-	struct digest manifest, config; /* of BUILT and CACHED */
-	uint64_t bytes;			/* compressed, all layers */
+	struct digest manifest, config; /* of BUILT, CACHED and KNOWN */
+	uint64_t manifest_bytes;
+	uint64_t bytes; /* compressed, all layers */
 	char *reference;
 	struct error *error; /* of FAILED */
 };
@@ -54,9 +73,10 @@ struct build_result {
 	size_t n, failed;
 	struct build_family *families;
 	size_t family_count;
-	/* Per layer of the plan; known where it was needed. */
+	/* Per layer of the plan; where it was needed it is known, or absent:
+	 * then only its blob is not in the store. */
 	struct layer_result *layers;
-	bool *known;
+	bool *known, *absent;
 	size_t made; /* layers that were not in the store and now are */
 };
 
@@ -68,8 +88,10 @@ int build_run(const struct assembly *assembly, struct store *store,
 	      struct error **err);
 
 /* What a build would find done: BUILD_CACHED for wanted images that the store
- * has as the fleet is now, listed under a reference, else BUILD_FAILED, since
- * they have to be built first. Makes and downloads nothing. */
+ * has as the fleet is now, listed under a reference; BUILD_KNOWN where blobs
+ * are absent that build_run makes when bytes names their layers; else
+ * BUILD_FAILED, since they have to be built first. Makes no layer, downloads
+ * nothing. */
 int build_find(const struct assembly *assembly, struct store *store,
 	       const struct build_options *options, struct build_result *result,
 	       struct error **err);
@@ -85,11 +107,31 @@ void build_documents(const struct assembly *assembly,
 		     const struct layer_result *layers, size_t planned,
 		     struct buf *config, struct buf *manifest);
 
-/* The record of a layer in the store, under assembly_layer_key(): false where
- * it is not known. Its blob may be absent all the same. */
-bool build_layer_record(struct store *store, const struct digest *key,
-			struct layer_result *result);
-
 /* Whether a cached result is a layer's record, and of which blob: what
  * store_gc_options asks. */
 bool build_record_blob(struct str record, struct digest *blob);
+
+/* What a layer of the plan came out as, where this store made it or the lock's
+ * claim counts; its blob may be absent all the same. */
+bool build_layer_known(const struct assembly *assembly, struct store *store,
+		       size_t layer, struct layer_result *result);
+
+/* Adds to the lock (that of the assembly, or one read since) the layers of the
+ * plan that this store has made, but for sources; a record by another
+ * compressor is replaced. Signs those that no trusted key has signed, where
+ * there is a key. A record that is wrong stays as it is. */
+struct build_recorded {
+	size_t added, replaced, is_signed;
+};
+void build_record(const struct assembly *assembly, struct store *store,
+		  const struct sign_key *key, struct lock *lock,
+		  struct build_recorded *recorded);
+
+/* Takes the records off the lock that are of no layer of the plan. Their
+ * count. */
+size_t build_forget(const struct assembly *assembly, struct lock *lock);
+
+/* The entry of an image in a store's index; borrows the texts. */
+void build_list_image(const struct manifest_instance *instance,
+		      const char *reference, const struct digest *manifest,
+		      uint64_t manifest_bytes, struct store_image *listed);

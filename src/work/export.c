@@ -16,11 +16,18 @@ static int damaged(const char *what, struct error **err)
 			     "then run 'slipway build'");
 }
 
+static int absent_blob(const struct digest *digest, struct error **err)
+{
+	return err_make(err, ERR_ENV, "%s is not in the store",
+			digest_text(digest).p);
+}
+
 /* The blob's number, as it is found; added where it is new. Numbers are those
- * of finding until sort_blobs. */
+ * of finding until sort_blobs. A layer that is absent has the size that its
+ * descriptor says; NULL: it has to be there. */
 static int add_blob(struct export *export, struct map *known,
-		    const struct digest *digest, size_t *number,
-		    struct error **err)
+		    const struct digest *digest, const json_t *layer,
+		    size_t *number, struct error **err)
 {
 	struct export_blob blob = {.digest = *digest};
 	struct digest_text text = digest_text(digest);
@@ -30,8 +37,9 @@ static int add_blob(struct export *export, struct map *known,
 		*number = (size_t)(uintptr_t)found - 1;
 		return 0;
 	}
-	if (store_blob_size(export->store, digest, &blob.bytes))
-		return err_make(err, ERR_ENV, "%s is not in the store", text.p);
+	blob.absent = store_blob_size(export->store, digest, &blob.bytes) < 0;
+	if (blob.absent && !json_get_u64(layer, "size", &blob.bytes))
+		return absent_blob(digest, err);
 	*number = export->blobs.n;
 	array_push(&export->blobs, blob);
 	map_set(known, str_from(text.p), (void *)(uintptr_t) export->blobs.n);
@@ -39,7 +47,7 @@ static int add_blob(struct export *export, struct map *known,
 }
 
 static int add_named(struct export *export, struct map *known,
-		     const json_t *descriptor, size_t *number,
+		     const json_t *descriptor, bool is_layer, size_t *number,
 		     struct error **err)
 {
 	struct digest digest;
@@ -50,7 +58,8 @@ static int add_named(struct export *export, struct map *known,
 		return err_make(err, ERR_ENV,
 				"its manifest has a descriptor without a "
 				"SHA-256 digest");
-	return add_blob(export, known, &digest, number, err);
+	return add_blob(export, known, &digest, is_layer ? descriptor : NULL,
+			number, err);
 }
 
 static json_t *read_document(struct export *export, size_t blob,
@@ -88,7 +97,7 @@ static int read_layers(struct export *export, struct map *known,
 				  &diff_id))
 			return damaged("its config has a DiffID that is none",
 				       err);
-		if (add_named(export, known, json_array_get(layers, i),
+		if (add_named(export, known, json_array_get(layers, i), true,
 			      &layer->blob, err))
 			return -1;
 		layer->chain_id = image_chain_id(
@@ -100,14 +109,14 @@ static int read_layers(struct export *export, struct map *known,
 static int read_image(struct export *export, struct map *known,
 		      struct export_image *image, struct error **err)
 {
-	if (add_blob(export, known, &image->listed.digest, &image->manifest,
-		     err))
+	if (add_blob(export, known, &image->listed.digest, NULL,
+		     &image->manifest, err))
 		return -1;
 	auto_json json_t *manifest =
 		read_document(export, image->manifest, err);
 
 	if (!manifest ||
-	    add_named(export, known, json_get_object(manifest, "config"),
+	    add_named(export, known, json_get_object(manifest, "config"), false,
 		      &image->config, err))
 		return -1;
 	auto_json json_t *config = read_document(export, image->config, err);
@@ -171,6 +180,24 @@ int export_open(struct export *export, struct store *store,
 					STR_ARG(images[i].reference));
 	}
 	sort_blobs(export);
+	return 0;
+}
+
+int export_complete(struct export *export, struct error **err)
+{
+	const struct export_maker *maker = &export->maker;
+	struct digest *digests =
+		arena_new_array(&export->arena, struct digest, export->blobs.n);
+	size_t n = 0;
+
+	array_each (const struct export_blob, blob, &export->blobs)
+		if (blob->absent && !blob->left_out)
+			digests[n++] = blob->digest;
+	if (n && maker->make && maker->make(maker->context, digests, n, err))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (!store_has(export->store, &digests[i]))
+			return absent_blob(&digests[i], err);
 	return 0;
 }
 

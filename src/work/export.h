@@ -32,6 +32,7 @@ struct export_blob {
 	struct digest digest;
 	uint64_t bytes;
 	bool left_out; /* of the archive: the reader has it */
+	bool absent;   /* of the store, and a layer's: can be made */
 };
 
 struct export_layer {
@@ -46,6 +47,13 @@ struct export_image {
 	size_t layer_count;
 };
 
+/* Has the absent blobs of these digests made. */
+struct export_maker {
+	int (*make)(void *context, const struct digest *digests, size_t n,
+		    struct error **err);
+	void *context;
+};
+
 struct export
 {
 	struct arena arena;
@@ -53,15 +61,21 @@ struct export
 	struct export_image *images;
 	size_t image_count;
 	ARRAY(struct export_blob) blobs; /* sorted by digest */
+	struct export_maker maker;	 /* set by whoever has one */
 };
 
 /* Reads the manifests and configs of these images, which the store has; list
- * entries are borrowed. ERR_ENV where one is damaged or lacks a blob. */
+ * entries are borrowed. Layers may be absent until export_complete. ERR_ENV
+ * where an image is damaged. */
 int export_open(struct export *export, struct store *store,
 		const struct store_image *images, size_t count,
 		struct error **err);
 void export_release(struct export *export);
 #define auto_export __attribute__((cleanup(export_release)))
+
+/* Has the maker make the absent blobs that are not left out: before anything
+ * is written. ERR_ENV where one is absent still. */
+int export_complete(struct export *export, struct error **err);
 
 /* Bytes of the blobs that are not left out. */
 uint64_t export_bytes(const struct export *export);

@@ -75,7 +75,10 @@ static int open_missing(struct export *export, const struct load_result *result,
 			numbers[n] = i;
 			images[n++] = export->images[i].listed;
 		}
-	return export_open(missing, export->store, images, n, err);
+	if (export_open(missing, export->store, images, n, err))
+		return -1;
+	missing->maker = export->maker;
+	return 0;
 }
 
 /* -- sending -- */
@@ -168,7 +171,10 @@ static int send_missing(const struct load_engine *engine, struct export *export,
 	leave_out(engine, &missing, known);
 	for (size_t i = 0; i < missing.image_count; i++)
 		count_layers(&missing, i, counted, &result->images[numbers[i]]);
-	return send_archive(engine, &missing, err);
+	return export_complete(&missing, err) ||
+			       send_archive(engine, &missing, err)
+		       ? -1
+		       : 0;
 }
 
 int load_run(const struct load_engine *engine, struct export *export,

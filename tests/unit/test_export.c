@@ -194,9 +194,67 @@ static void what_is_damaged_is_refused(void **state)
 	assert_error(&err, ERR_ENV, "is shorter than it was");
 	assert_false(fs_exists(scene.out));
 	assert_int_equal(unlink(path), 0);
+	auto_free char *config = store_blob_path(
+		scene.store,
+		&scene.export.blobs.p[scene.export.images[0].config].digest);
+
+	assert_int_equal(unlink(config), 0);
 	assert_int_equal(
 		export_open(&export, scene.store, scene.images, 1, &err), -1);
 	assert_error(&err, ERR_ENV, "is not in the store");
+}
+
+struct maker {
+	struct store *store;
+	const char *bytes; /* of the blob that it makes; NULL: none */
+	size_t asked;
+};
+
+static int make(void *context, const struct digest *digests, size_t n,
+		struct error **err)
+{
+	struct maker *maker = context;
+
+	(void)digests;
+	maker->asked += n;
+	return maker->bytes ? store_put_bytes(maker->store,
+					      str_from(maker->bytes), NULL, err)
+			    : 0;
+}
+
+static void an_absent_layer_is_made_when_it_is_needed(void **state)
+{
+	auto_scene struct scene scene;
+	auto_export struct export export = {0};
+	struct error *err = NULL;
+	struct maker maker = {.store = NULL};
+	struct digest digest = digest_of(STR("wheels"));
+
+	scene_open(&scene, *state);
+	auto_free char *path = store_blob_path(scene.store, &digest);
+
+	assert_int_equal(unlink(path), 0);
+	assert_done(export_open(&export, scene.store, scene.images, 2, &err),
+		    err);
+	size_t blob = export.images[0].layers[1].blob;
+
+	assert_true(export.blobs.p[blob].absent);
+	assert_int_equal(export.blobs.p[blob].bytes, 6);
+	assert_int_equal(export_bytes(&export), export_bytes(&scene.export));
+	assert_int_equal(export_complete(&export, &err), -1);
+	assert_error(&err, ERR_ENV, "is not in the store");
+	maker.store = scene.store;
+	export.maker = (struct export_maker){make, &maker};
+	assert_int_equal(export_complete(&export, &err), -1);
+	assert_error(&err, ERR_ENV, "is not in the store");
+	export.blobs.p[blob].left_out = true;
+	assert_done(export_complete(&export, &err), err);
+	assert_int_equal(maker.asked, 1);
+	export.blobs.p[blob].left_out = false;
+	maker.bytes = "wheels";
+	assert_done(export_complete(&export, &err), err);
+	assert_int_equal(maker.asked, 2);
+	assert_done(export_file(&export, scene.out, &err), err);
 }
 
 static void documents_have_to_agree(void **state)
@@ -249,6 +307,7 @@ int main(void)
 		test_in_folder(the_same_images_give_the_same_bytes),
 		test_in_folder(what_is_left_out_is_named_still),
 		test_in_folder(what_is_damaged_is_refused),
+		test_in_folder(an_absent_layer_is_made_when_it_is_needed),
 		test_in_folder(documents_have_to_agree),
 		test_in_folder(a_folder_is_new_or_empty),
 	};

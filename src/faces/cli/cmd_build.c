@@ -13,6 +13,25 @@
 #include "work/build.h"
 #include "work/check.h"
 
+static bool is_described(const struct build_image *image)
+{
+	return image->state == BUILD_BUILT || image->state == BUILD_CACHED ||
+	       image->state == BUILD_KNOWN;
+}
+
+static json_t *recorded_json(const struct build_recorded *recorded)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "added",
+			    json_integer((json_int_t)recorded->added));
+	json_object_set_new(value, "replaced",
+			    json_integer((json_int_t)recorded->replaced));
+	json_object_set_new(value, "signed",
+			    json_integer((json_int_t)recorded->is_signed));
+	return value;
+}
+
 static json_t *families_json(const struct build_result *result)
 {
 	json_t *families = json_array();
@@ -48,7 +67,9 @@ static json_t *families_json(const struct build_result *result)
 	return families;
 }
 
-static void print_json(const struct build_result *result)
+/* A NULL recorded: nothing was to be recorded. */
+static void print_json(const struct build_result *result,
+		       const struct build_recorded *recorded)
 {
 	json_t *root = json_object(), *images = json_array();
 
@@ -56,8 +77,7 @@ static void print_json(const struct build_result *result)
 		const struct build_image *image = &result->images[i];
 		const struct manifest_instance *instance =
 			image->image->instance;
-		bool made = image->state == BUILD_BUILT ||
-			    image->state == BUILD_CACHED;
+		bool made = is_described(image);
 		json_t *entry = json_object();
 
 		json_object_set_new(entry, "service",
@@ -84,17 +104,38 @@ static void print_json(const struct build_result *result)
 	}
 	json_object_set_new(root, "images", images);
 	json_object_set_new(root, "families", families_json(result));
+	if (recorded)
+		json_object_set_new(root, "recorded", recorded_json(recorded));
 	workspace_print_json(root);
 }
 
-static void print_text(const struct build_result *result)
+static void print_absent(const struct assembly *assembly,
+			 const struct build_result *result)
+{
+	uint64_t bytes = 0;
+	size_t n = 0;
+
+	for (size_t l = 0; l < assembly->plan.layer_count; l++) {
+		if (!result->absent[l])
+			continue;
+		bytes += result->layers[l].compressed_bytes;
+		n++;
+	}
+	if (n)
+		printf("%zu layers, %s, are known by the lock and not made "
+		       "yet: export and load make what they need\n",
+		       n, log_bytes(bytes));
+}
+
+static void print_text(const struct assembly *assembly,
+		       const struct build_result *result)
 {
 	size_t done = 0;
 
 	for (size_t i = 0; i < result->n; i++) {
 		const struct build_image *image = &result->images[i];
 
-		if (image->state != BUILD_BUILT && image->state != BUILD_CACHED)
+		if (!is_described(image))
 			continue;
 		printf("%-7s %9s  %s\n", build_state_text(image->state),
 		       log_bytes(image->bytes), image->reference);
@@ -108,10 +149,48 @@ static void print_text(const struct build_result *result)
 			       result->families[i].reference);
 	printf("%zu images, %zu failed, %zu new layers\n", done, result->failed,
 	       result->made);
+	print_absent(assembly, result);
+}
+
+/* Records in the lock as it is by now: another slipway may have written it
+ * while this one built. */
+static int record(const struct workspace *workspace,
+		  const struct assembly *assembly, const struct sign_key *key,
+		  struct build_recorded *recorded, struct error **err)
+{
+	auto_lock struct lock *lock = NULL;
+
+	if (lock_read(workspace->lock_path, &lock, err))
+		return -1;
+	build_record(assembly, workspace->store, key, lock, recorded);
+	if (recorded->added + recorded->replaced + recorded->is_signed &&
+	    lock_write(lock, workspace->lock_path, err))
+		return -1;
+	if (!workspace->options->json)
+		printf("%s: %zu layers recorded, %zu replaced, %zu signed\n",
+		       workspace->lock_path, recorded->added,
+		       recorded->replaced, recorded->is_signed);
+	return 0;
+}
+
+static int open_key(const struct cli_options *options, struct sign_key **key,
+		    struct error **err)
+{
+	if (!options->sign)
+		return 0;
+	if (!options->record)
+		return err_make(err, ERR_USAGE,
+				"--sign signs what --record records");
+	return sign_key_read(options->sign, key, err);
 }
 
 static const struct cli_option build_options[] = {
 	CLI_STRICT,
+	{"record", 0, CLI_FLAG, NULL,
+	 "write into the lock what the layers came out as",
+	 offsetof(struct cli_options, record)},
+	{"sign", 0, CLI_TEXT, "KEYFILE", "sign what --record records",
+	 offsetof(struct cli_options, sign)},
 	CLI_OPTIONS_END,
 };
 
@@ -122,8 +201,11 @@ static int run(const struct cli_options *options, struct error **err)
 	auto_check struct check check = {0};
 	auto_assembly struct assembly assembly = {0};
 	auto_build_result struct build_result result = {0};
+	auto_sign_key struct sign_key *key = NULL;
+	struct build_recorded recorded;
 
-	if (workspace_open(&workspace, options,
+	if (open_key(options, &key, err) ||
+	    workspace_open(&workspace, options,
 			   WORKSPACE_MANIFEST | WORKSPACE_LOCK |
 				   WORKSPACE_STORE | WORKSPACE_NETWORK,
 			   err))
@@ -148,10 +230,13 @@ static int run(const struct cli_options *options, struct error **err)
 	if (build_run(&assembly, workspace.store, workspace.fetch,
 		      workspace.index, &build, &result, err))
 		return -1;
+	if (!options->json)
+		print_text(&assembly, &result);
+	if (options->record &&
+	    record(&workspace, &assembly, key, &recorded, err))
+		return -1;
 	if (options->json)
-		print_json(&result);
-	else
-		print_text(&result);
+		print_json(&result, options->record ? &recorded : NULL);
 	cli_print_failures(&result);
 	return stops ? 1 : cli_failure_status(&result);
 }
@@ -159,13 +244,22 @@ static int run(const struct cli_options *options, struct error **err)
 const struct cli_verb verb_build = {
 	.name = "build",
 	.summary = "compile services into images, into the store",
-	.synopsis = "[--strict] [SERVICE...]",
-	.about = "Compiles services into OCI images. Without a SERVICE all of "
-		 "them; a SERVICE may\nbe a name, a glob, family:GLOB or "
-		 "machine:NAME. A service that cannot be built\nis named with "
-		 "its error and stops no other.\n\n"
-		 "  slipway build\n"
-		 "  slipway build ChitchatAgent 'Streaming*' machine:pc2",
+	.synopsis = "[--strict] [--record [--sign KEYFILE]] [SERVICE...]",
+	.about =
+		"Compiles services into OCI images. Without a SERVICE all of "
+		"them; a SERVICE may\nbe a name, a glob, family:GLOB or "
+		"machine:NAME. A service that cannot be built\nis named with "
+		"its error and stops no other.\n\n"
+		"--record writes into the lock what the layers of bases and "
+		"wheels came out as.\nWhere a key of policy.trust has signed "
+		"such a record, or this store made the\nlayer before, a "
+		"blob that is not there stays absent: the image is described "
+		"in\nfull, and export and load make what they need. Any other "
+		"record is compared with\nwhat comes out here.\n\n"
+		"  slipway build\n"
+		"  slipway build ChitchatAgent 'Streaming*' machine:pc2\n"
+		"  slipway build --record --sign ci.pem    # slipway key --new "
+		"ci.pem",
 	.options = build_options,
 	.takes_words = true,
 	.selects = true,

@@ -87,6 +87,8 @@ static int run(const struct cli_options *options, struct error **err)
 	size_t n = ready.export.image_count;
 
 	cli_print_failures(&ready.result);
+	if (export_complete(&ready.export, err))
+		return -1;
 	if (n && write_out(&ready.export, options->output, err))
 		return -1;
 	if (options->json)

@@ -11,10 +11,9 @@
 static void look_up(struct plan_view *view, size_t l, struct store *store)
 {
 	const struct plan_layer *layer = &view->assembly->plan.layers[l];
-	struct digest key = assembly_layer_key(view->assembly, l);
 	struct layer_result *result = &view->layers[l];
 
-	view->known[l] = build_layer_record(store, &key, result);
+	view->known[l] = build_layer_known(view->assembly, store, l, result);
 	if (!view->known[l]) {
 		result->bytes = layer->bytes;
 		result->compressed_bytes = layer->compressed_bytes;

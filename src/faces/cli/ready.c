@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "codec/json.h"
 #include "faces/cli/failures.h"
 
@@ -17,6 +18,49 @@ static const struct store_image *entry_of(const struct store_image_list *list,
 	return NULL;
 }
 
+/* An export_maker's: makes the layers of these blobs, and lists the images
+ * that are whole then. */
+static int make_layers(void *context, const struct digest *digests, size_t n,
+		       struct error **err)
+{
+	struct ready *ready = context;
+	const struct assembly *assembly = &ready->assembly;
+	const struct build_result *found = &ready->result;
+	size_t layer_count = assembly->plan.layer_count;
+	auto_build_result struct build_result made = {0};
+	auto_free bool *wanted =
+		mem_zalloc(assembly->image_count, sizeof *wanted);
+	auto_free bool *bytes = mem_zalloc(layer_count, sizeof *bytes);
+
+	for (size_t i = 0; i < found->n; i++)
+		wanted[i] = found->images[i].state == BUILD_KNOWN;
+	for (size_t l = 0; l < layer_count; l++)
+		for (size_t k = 0; k < n && found->absent[l] && !bytes[l]; k++)
+			bytes[l] = digest_eq(&found->layers[l].digest,
+					     &digests[k]);
+	struct build_options build = {
+		.jobs = ready->workspace.options->jobs,
+		.memory_bytes = ready->workspace.options->memory_bytes,
+		.wanted = wanted,
+		.bytes = bytes,
+	};
+
+	if (build_run(assembly, ready->workspace.store, ready->workspace.fetch,
+		      ready->workspace.index, &build, &made, err))
+		return -1;
+	if (made.failed == 0)
+		return 0;
+	cli_print_failures(&made);
+	return err_make(err, (enum error_class)cli_failure_status(&made),
+			"%zu images lack layers that could not be made",
+			made.failed);
+}
+
+static bool is_ready(const struct build_image *image)
+{
+	return image->state == BUILD_CACHED || image->state == BUILD_KNOWN;
+}
+
 static int open_export(struct ready *ready, struct error **err)
 {
 	const struct build_result *result = &ready->result;
@@ -29,18 +73,25 @@ static int open_export(struct ready *ready, struct error **err)
 	if (store_images(ready->workspace.store, &ready->listed, err))
 		return -1;
 	for (size_t i = 0; i < result->n && !ready->stops; i++) {
-		const struct store_image *entry =
-			result->images[i].state == BUILD_CACHED
-				? entry_of(&ready->listed, &result->images[i])
-				: NULL;
+		const struct build_image *image = &result->images[i];
 
-		if (!entry)
+		if (!is_ready(image))
 			continue;
-		ready->numbers[n] = i;
-		images[n++] = *entry;
+		const struct store_image *entry =
+			entry_of(&ready->listed, image);
+
+		if (entry)
+			images[n] = *entry;
+		else
+			build_list_image(image->image->instance,
+					 image->reference, &image->manifest,
+					 image->manifest_bytes, &images[n]);
+		ready->numbers[n++] = i;
 	}
-	return export_open(&ready->export, ready->workspace.store, images, n,
-			   err);
+	if (export_open(&ready->export, ready->workspace.store, images, n, err))
+		return -1;
+	ready->export.maker = (struct export_maker){make_layers, ready};
+	return 0;
 }
 
 int ready_open(struct ready *ready, const struct cli_options *options,

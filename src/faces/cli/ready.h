@@ -27,7 +27,7 @@ struct ready {
 	}
 
 /* Finds the images that the words name, as the fleet is now, and opens those
- * that the store has. */
+ * that the store has or can make of what it knows: export_complete does. */
 int ready_open(struct ready *ready, const struct cli_options *options,
 	       struct error **err);
 void ready_close(struct ready *ready);

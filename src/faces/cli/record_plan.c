@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "work/build.h"
 
 void record_plan(struct recorded_plan *recorded,
 		 const struct manifest *manifest, struct lock *lock,
@@ -27,6 +28,7 @@ void record_plan(struct recorded_plan *recorded,
 	assembly_find_new(assembly, previous ? previous->plan : NULL,
 			  previous ? previous->plan_count : 0,
 			  recorded->is_new);
+	build_forget(assembly, lock);
 	lock->plan = plan_record(&assembly->plan, &assembly->input,
 				 &lock->arena, &lock->plan_count);
 }

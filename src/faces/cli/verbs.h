@@ -11,6 +11,7 @@ extern const struct cli_verb verb_du;
 extern const struct cli_verb verb_export;
 extern const struct cli_verb verb_gc;
 extern const struct cli_verb verb_init;
+extern const struct cli_verb verb_key;
 extern const struct cli_verb verb_load;
 extern const struct cli_verb verb_lock;
 extern const struct cli_verb verb_plan;

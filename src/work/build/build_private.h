@@ -7,6 +7,23 @@
 #include "work/build.h"
 #include "work/runtime.h"
 
+/* What a claim of the lock is worth where this store has not made the layer.
+ * With CLAIM_OTHER_COMPRESSOR only its DiffID binds. */
+enum build_claim {
+	CLAIM_NONE,
+	CLAIM_TRUSTED,
+	CLAIM_UNSIGNED,
+	CLAIM_OF_STRANGER,
+	CLAIM_OTHER_COMPRESSOR,
+	CLAIM_KINDS,
+};
+
+struct build_judgement {
+	struct layer_result result; /* where made here, or trusted */
+	enum build_claim worth;
+	bool is_made_here; /* the store has its own record */
+};
+
 struct build {
 	const struct assembly *assembly;
 	struct store *store;
@@ -18,6 +35,7 @@ struct build {
 	bool *needed;	       /* per layer: wanted and not in the store */
 	atomic_bool stopped;   /* a layer failed, and the build is strict */
 	struct error **errors; /* per layer: why it could not be made */
+	size_t claims[CLAIM_KINDS]; /* of the needed layers */
 	bool *hashed; /* per part: this build has downloaded its wheel, and so
 		       * hashed it */
 	struct debian_tree **systems; /* per part: of an ASSEMBLE_SYSTEM that
@@ -31,6 +49,32 @@ struct build {
 size_t build_begin(struct build *build, const struct build_options *options,
 		   struct build_result *result);
 void build_end(struct build *build);
+
+/* -- claims.c -- */
+
+/* What is known of a layer. -1 where the claim is wrong: it differs from what
+ * this store made, or from what was signed. */
+int build_judge(const struct assembly *assembly, struct store *store,
+		size_t layer, struct build_judgement *out, struct error **err);
+
+/* The lock's claim of a layer, or NULL. */
+const struct lock_layer *build_claim(const struct assembly *assembly,
+				     size_t layer);
+
+/* Whether policy.trust names the signer, and whether it is his signature. */
+bool build_signer_counts(const struct assembly *assembly,
+			 const struct lock_layer *claim);
+bool build_claim_is_signed(const struct lock_layer *claim);
+
+/* Settles whether a layer is known, absent, needed or has an error. */
+void build_find_layer(struct build *build, size_t layer);
+
+/* Compares what a layer came out as with the lock's claim, if there is one. */
+int build_check_claim(const struct build *build, size_t layer,
+		      struct error **err);
+
+/* Says which claims did not count. */
+void build_tell_claims(const struct build *build);
 
 /* -- downloads.c -- */
 
@@ -55,6 +99,11 @@ void build_check_paths(struct build *build);
 /* Makes one layer and records it. */
 int build_make_layer(struct build *build, size_t layer, struct error **err);
 
+/* The store's own record of a layer, under assembly_layer_key(): false where
+ * it has not made it. Its blob may be absent all the same. */
+bool build_layer_record(struct store *store, const struct digest *key,
+			struct layer_result *result);
+
 /* -- images.c -- */
 
 /* Compressed bytes of a planned image's layers, which are all known. */
@@ -64,18 +113,28 @@ uint64_t build_layer_bytes(const struct build *build, size_t planned);
  * and lists them in the index. */
 int build_write_images(struct build *build, struct error **err);
 
+/* Gives an image the error of one of its layers. */
+void build_fail_image(struct build_image *image, const struct error *error);
+
 /* The reference of an image, which the caller frees. */
 char *build_reference(const struct build *build,
 		      const struct manifest_instance *instance,
 		      const struct lock_base *base);
 
-/* Compressed bytes of a planned image's layers. */
-uint64_t build_layer_bytes(const struct build *build, size_t planned);
+/* What the layers of a planned image are together: the first error on the way
+ * to its leaf (or NULL), else whether one is not known at all or absent. */
+struct build_stack {
+	const struct error *error;
+	bool is_missing, has_absent;
+};
+struct build_stack build_stack(const struct build *build, size_t planned);
 
-/* The entry of an image in the store's index; borrows the texts. */
-void build_list_image(const struct manifest_instance *instance,
-		      const char *reference, const struct digest *manifest,
-		      uint64_t manifest_bytes, struct store_image *listed);
+/* Writes config and manifest of a planned image, whose layers are all known or
+ * absent. is_new: the store did not have that manifest. */
+int build_put_documents(const struct build *build, size_t planned,
+			struct digest *config, struct digest *manifest,
+			uint64_t *manifest_bytes, bool *is_new,
+			struct error **err);
 
 /* -- families.c -- */
 

@@ -7,40 +7,6 @@
 #include "base/error.h"
 #include "work/build/build_private.h"
 
-/* True where every layer of a planned image is known. */
-static bool is_complete(const struct build *build, size_t planned)
-{
-	const struct plan *plan = &build->assembly->plan;
-
-	for (ptrdiff_t l = plan->leaves[planned]; l >= 0;
-	     l = plan->layers[l].parent)
-		if (!build->result->known[l])
-			return false;
-	return true;
-}
-
-static int write_documents(struct build *build, struct build_family *out,
-			   uint64_t *manifest_bytes)
-{
-	size_t planned = (size_t)out->family->planned;
-	auto_buf struct buf config = BUF_EMPTY, manifest = BUF_EMPTY;
-
-	build_documents(build->assembly, build->result->layers, planned,
-			&config, &manifest);
-	struct digest digest = digest_of(buf_str(&manifest)), config_digest;
-	bool known = store_has(build->store, &digest);
-
-	if (store_put_bytes(build->store, buf_str(&config), &config_digest,
-			    &out->error) ||
-	    store_put_bytes(build->store, buf_str(&manifest), &out->manifest,
-			    &out->error))
-		return -1;
-	out->bytes = build_layer_bytes(build, planned);
-	out->state = known ? BUILD_CACHED : BUILD_BUILT;
-	*manifest_bytes = manifest.n;
-	return 0;
-}
-
 /* Its reference, with what tells it from one of that name: the tag may say
  * neither track nor platform. */
 static char *own_reference(const struct build *build,
@@ -80,21 +46,32 @@ void build_write_families(struct build *build, struct store_image *listed,
 	for (size_t i = 0; i < assembly->family_count; i++) {
 		const struct assemble_family *family = &assembly->families[i];
 		uint64_t manifest_bytes;
+		struct digest config;
+		bool is_new;
 
-		if (family->planned < 0 ||
-		    !is_complete(build, (size_t)family->planned))
+		if (family->planned < 0)
 			continue;
+		size_t planned = (size_t)family->planned;
+		struct build_stack stack = build_stack(build, planned);
 		struct build_family *out =
 			&result->families[result->family_count];
 
+		if (stack.error || stack.is_missing)
+			continue;
 		out->family = family;
 		out->state = BUILD_FAILED;
 		out->reference = own_reference(build, out);
 		result->family_count++;
-		if (write_documents(build, out, &manifest_bytes))
+		if (build_put_documents(build, planned, &config, &out->manifest,
+					&manifest_bytes, &is_new, &out->error))
 			continue;
-		build_list_image(family->instance, out->reference,
-				 &out->manifest, manifest_bytes,
-				 &listed[(*n)++]);
+		out->bytes = build_layer_bytes(build, planned);
+		out->state = stack.has_absent ? BUILD_KNOWN
+			     : is_new	      ? BUILD_BUILT
+					      : BUILD_CACHED;
+		if (!stack.has_absent)
+			build_list_image(family->instance, out->reference,
+					 &out->manifest, manifest_bytes,
+					 &listed[(*n)++]);
 	}
 }

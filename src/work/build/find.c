@@ -32,45 +32,39 @@ static struct str listed_reference(const struct store_image_list *list,
 	return found;
 }
 
-static bool has_all_layers(const struct build *build, size_t planned)
-{
-	const struct plan *plan = &build->assembly->plan;
-	ptrdiff_t l = plan->leaves[planned];
-
-	while (l >= 0 && build->result->known[l])
-		l = plan->layers[l].parent;
-	return l < 0;
-}
-
 static void find_image(struct build *build, size_t planned,
 		       const struct store_image_list *list)
 {
 	const struct assembly *assembly = build->assembly;
 	struct build_result *result = build->result;
 	struct build_image *out = &result->images[assembly->planned[planned]];
-	auto_buf struct buf config = BUF_EMPTY, manifest = BUF_EMPTY;
+	struct build_stack stack = build_stack(build, planned);
 	auto_free char *wanted =
 		build_reference(build, out->image->instance, out->image->base);
 	struct str reference = STR_EMPTY;
+	bool is_new;
 
-	if (has_all_layers(build, planned)) {
-		build_documents(assembly, result->layers, planned, &config,
-				&manifest);
-		out->config = digest_of(buf_str(&config));
-		out->manifest = digest_of(buf_str(&manifest));
+	out->state = BUILD_FAILED;
+	if (stack.error) {
+		build_fail_image(out, stack.error);
+		return;
+	}
+	if (!stack.is_missing &&
+	    build_put_documents(build, planned, &out->config, &out->manifest,
+				&out->manifest_bytes, &is_new, &out->error))
+		return;
+	if (!stack.is_missing)
 		reference = listed_reference(list, &out->manifest,
 					     str_from(wanted));
-	}
-	if (reference.n == 0) {
-		out->state = BUILD_FAILED;
+	if (stack.is_missing || (reference.n == 0 && !stack.has_absent)) {
 		err_make(&out->error, ERR_FLEET,
 			 "the store has no image of it as the fleet is now");
 		err_hint(&out->error, "run 'slipway build' first");
 		return;
 	}
-	out->state = BUILD_CACHED;
+	out->state = stack.has_absent ? BUILD_KNOWN : BUILD_CACHED;
 	out->bytes = build_layer_bytes(build, planned);
-	out->reference = str_dup(reference);
+	out->reference = str_dup(reference.n ? reference : str_from(wanted));
 }
 
 int build_find(const struct assembly *assembly, struct store *store,

@@ -114,47 +114,45 @@ uint64_t build_layer_bytes(const struct build *build, size_t planned)
 	return bytes;
 }
 
-static int write_documents(struct build *build, size_t planned,
-			   struct build_image *out, uint64_t *manifest_bytes)
+int build_put_documents(const struct build *build, size_t planned,
+			struct digest *config, struct digest *manifest,
+			uint64_t *manifest_bytes, bool *is_new,
+			struct error **err)
 {
-	auto_buf struct buf config = BUF_EMPTY, manifest = BUF_EMPTY;
+	auto_buf struct buf config_text = BUF_EMPTY, text = BUF_EMPTY;
 
 	build_documents(build->assembly, build->result->layers, planned,
-			&config, &manifest);
-	struct digest digest = digest_of(buf_str(&manifest));
-	bool known = store_has(build->store, &digest);
+			&config_text, &text);
+	struct digest digest = digest_of(buf_str(&text));
 
-	if (store_put_bytes(build->store, buf_str(&config), &out->config,
-			    &out->error) ||
-	    store_put_bytes(build->store, buf_str(&manifest), &out->manifest,
-			    &out->error)) {
-		out->state = BUILD_FAILED;
-		return -1;
-	}
-	out->bytes = build_layer_bytes(build, planned);
-	out->state = known ? BUILD_CACHED : BUILD_BUILT;
-	*manifest_bytes = manifest.n;
-	return 0;
+	*manifest_bytes = text.n;
+	*is_new = !store_has(build->store, &digest);
+	return store_put_bytes(build->store, buf_str(&config_text), config,
+			       err) ||
+			       store_put_bytes(build->store, buf_str(&text),
+					       manifest, err)
+		       ? -1
+		       : 0;
 }
 
-/* The first error on the way from the base to the leaf, or NULL. *missing is
- * set where a layer is absent without one (the build was interrupted). */
-static const struct error *layer_error(const struct build *build,
-				       size_t planned, bool *missing)
+struct build_stack build_stack(const struct build *build, size_t planned)
 {
 	const struct plan *plan = &build->assembly->plan;
+	struct build_stack stack = {NULL, false, false};
 
-	*missing = false;
-	for (ptrdiff_t l = plan->leaves[planned]; l >= 0;
+	for (ptrdiff_t l = plan->leaves[planned]; l >= 0 && !stack.error;
 	     l = plan->layers[l].parent) {
-		if (build->errors[l])
-			return build->errors[l];
-		*missing |= !build->result->known[l];
+		bool is_known = build->result->known[l];
+		bool is_absent = build->result->absent[l];
+
+		stack.error = build->errors[l];
+		stack.is_missing |= !is_known && !is_absent;
+		stack.has_absent |= is_absent;
 	}
-	return NULL;
+	return stack;
 }
 
-static void fail(struct build_image *image, const struct error *error)
+void build_fail_image(struct build_image *image, const struct error *error)
 {
 	image->state = BUILD_FAILED;
 	err_make(&image->error, err_class(error), "%s", err_message(error));
@@ -181,31 +179,37 @@ void build_list_image(const struct manifest_instance *instance,
 	};
 }
 
-static int write_image(struct build *build, size_t planned,
-		       struct store_image *listed)
+/* Whether the index is to list the image, which it then describes. */
+static bool write_image(struct build *build, size_t planned,
+			struct store_image *listed)
 {
 	const struct assembly *assembly = build->assembly;
 	size_t number = assembly->planned[planned];
 	struct build_image *out = &build->result->images[number];
-	uint64_t manifest_bytes;
-	bool missing;
-	const struct error *error = layer_error(build, planned, &missing);
+	struct build_stack stack = build_stack(build, planned);
+	bool is_new;
 
-	if (error) {
-		fail(out, error);
-		return -1;
+	if (stack.error) {
+		build_fail_image(out, stack.error);
+		return false;
 	}
-	if (missing) {
+	if (stack.is_missing)
+		err_make(&out->error, ERR_CANCELLED, "interrupted");
+	if (out->error ||
+	    build_put_documents(build, planned, &out->config, &out->manifest,
+				&out->manifest_bytes, &is_new, &out->error)) {
 		out->state = BUILD_FAILED;
-		return err_make(&out->error, ERR_CANCELLED, "interrupted");
+		return false;
 	}
-	if (write_documents(build, planned, out, &manifest_bytes))
-		return -1;
+	out->bytes = build_layer_bytes(build, planned);
+	out->state = stack.has_absent ? BUILD_KNOWN
+		     : is_new	      ? BUILD_BUILT
+				      : BUILD_CACHED;
 	out->reference =
 		build_reference(build, out->image->instance, out->image->base);
 	build_list_image(out->image->instance, out->reference, &out->manifest,
-			 manifest_bytes, listed);
-	return 0;
+			 out->manifest_bytes, listed);
+	return !stack.has_absent;
 }
 
 int build_write_images(struct build *build, struct error **err)
@@ -222,8 +226,7 @@ int build_write_images(struct build *build, struct error **err)
 
 		if (build->result->images[number].state != BUILD_BUILT)
 			continue;
-		if (write_image(build, i, &listed[n]) == 0)
-			n++;
+		n += write_image(build, i, &listed[n]);
 	}
 	build_write_families(build, listed, &n);
 	return store_images_put(build->store, listed, n, err);

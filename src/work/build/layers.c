@@ -337,6 +337,7 @@ int build_make_layer(struct build *build, size_t number, struct error **err)
 		    add_part(build, node->parts[i], layer, &paths, err))
 			return -1;
 	if (layer_finish(layer, result, err) ||
+	    build_check_claim(build, number, err) ||
 	    store_commit(build->store, &writer, &result->digest, err))
 		return -1;
 	struct digest key = assembly_layer_key(assembly, number);
