@@ -185,7 +185,7 @@ void build_end(struct build *build)
 	free(build->hashed);
 }
 
-static void make_needed(struct build *build, size_t needed)
+void build_make_needed(struct build *build, size_t needed)
 {
 	struct build_result *result = build->result;
 
@@ -215,7 +215,7 @@ int build_run(const struct assembly *assembly, struct store *store,
 	size_t needed = build_begin(&build, options, result);
 
 	if (needed)
-		make_needed(&build, needed);
+		build_make_needed(&build, needed);
 	log_verbose("phase: images");
 	int status = build_write_images(&build, err);
 

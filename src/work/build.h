@@ -127,6 +127,21 @@ void build_record(const struct assembly *assembly, struct store *store,
 		  const struct sign_key *key, struct lock *lock,
 		  struct build_recorded *recorded);
 
+/* Makes the layers that the lock records and this store has not made, and
+ * compares: all, or with since those whose record that lock does not have as
+ * it is. A record of no layer of the plan cannot be made, and is an error. */
+struct build_proof {
+	size_t asked;	      /* records */
+	struct error **wrong; /* those that are not proven: why */
+	size_t wrong_count;
+};
+int build_prove(const struct assembly *assembly, struct store *store,
+		struct fetch *fetch, struct pyindex *index,
+		const struct build_options *options, const struct lock *since,
+		struct build_proof *proof, struct error **err);
+void build_proof_release(struct build_proof *proof);
+#define auto_build_proof __attribute__((cleanup(build_proof_release)))
+
 /* Takes the records off the lock that are of no layer of the plan. Their
  * count. */
 size_t build_forget(const struct assembly *assembly, struct lock *lock);

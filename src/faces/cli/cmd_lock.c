@@ -11,6 +11,7 @@
 #include "faces/cli/causes.h"
 #include "faces/cli/export.h"
 #include "faces/cli/lock_report.h"
+#include "faces/cli/prove.h"
 #include "faces/cli/record_plan.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
@@ -25,6 +26,10 @@
 static const struct cli_option lock_options[] = {
 	{"check", 0, CLI_FLAG, NULL, "fail where the lock is out of date",
 	 AT(check)},
+	{"prove", 0, CLI_FLAG, NULL,
+	 "with --check: make what it records of layers", AT(prove)},
+	{"since", 0, CLI_TEXT, "FILE",
+	 "with --prove: only what this lock does not record", AT(since)},
 	CLI_STRICT,
 	{"upgrade", 0, CLI_OPTIONAL, "PACKAGE",
 	 "take newer versions, of all or of one", AT(upgrade)},
@@ -74,14 +79,18 @@ static int check(const struct workspace *workspace,
 	}
 	json_object_set_new(root, "current", json_boolean(reasons.n == 0));
 	json_object_set_new(root, "reasons", list);
-	if (options->json) {
-		workspace_print_json(root);
-	} else {
-		json_decref(root);
+	int status = reasons.n ? 1 : 0;
+
+	if (!options->json)
 		puts(reasons.n ? "the lock is out of date: run 'slipway lock'"
 			       : "the lock is current");
-	}
-	return reasons.n ? 1 : 0;
+	if (options->prove && reasons.n == 0)
+		status = cli_prove(workspace, root, err);
+	if (options->json)
+		workspace_print_json(root);
+	else
+		json_decref(root);
+	return status;
 }
 
 /* What check says of the fleet with the new lock. */
@@ -228,6 +237,11 @@ static int check_usage(const struct cli_options *options, struct error **err)
 			 options->export);
 		return err_hint(err, "take --export pylock");
 	}
+	if ((options->prove && !options->check) ||
+	    (options->since && !options->prove))
+		return err_make(err, ERR_USAGE,
+				"--since goes with --prove, and --prove with "
+				"--check");
 	if (!options->export && (options->word_count || options->output))
 		return err_make(err, ERR_USAGE,
 				"'slipway lock' locks the whole fleet; "
@@ -258,7 +272,8 @@ const struct cli_verb verb_lock = {
 	.name = "lock",
 	.summary = "pin Python packages and bases by hash: fleet.lock.json",
 	.synopsis =
-		"[--check] [--strict] [--upgrade[=PACKAGE]] [--replan]\n"
+		"[--strict] [--upgrade[=PACKAGE]] [--replan]\n"
+		"       slipway lock --check [--prove [--since FILE]]\n"
 		"       slipway lock --export pylock [-o FILE] [SERVICE...]",
 	.about = "Resolves what the services need and writes fleet.lock.json "
 		 "beside fleet.yaml:\nexact versions, sizes and SHA-256 of "
@@ -271,6 +286,9 @@ const struct cli_verb verb_lock = {
 		 "  slipway lock\n"
 		 "  slipway lock --upgrade=pyzmq\n"
 		 "  slipway lock --check       # in CI\n"
+		 "  git show HEAD~1:fleet.lock.json > old.json\n"
+		 "  slipway lock --check --prove --since old.json    # what "
+		 "'build --record' wrote\n"
 		 "  slipway lock --export pylock -o pylock.toml Hub\n"
 		 "  uv pip install -r pylock.toml",
 	.takes_words = true,

@@ -50,6 +50,9 @@ size_t build_begin(struct build *build, const struct build_options *options,
 		   struct build_result *result);
 void build_end(struct build *build);
 
+/* Downloads what the needed layers lack, and makes them. */
+void build_make_needed(struct build *build, size_t needed);
+
 /* -- claims.c -- */
 
 /* What is known of a layer. -1 where the claim is wrong: it differs from what
@@ -61,9 +64,12 @@ int build_judge(const struct assembly *assembly, struct store *store,
 const struct lock_layer *build_claim(const struct assembly *assembly,
 				     size_t layer);
 
-/* Whether policy.trust names the signer, and whether it is his signature. */
+/* Whether policy.trust names the signer, and whether it is his signature: an
+ * error, or a flag. */
 bool build_signer_counts(const struct assembly *assembly,
 			 const struct lock_layer *claim);
+int build_check_signature(const struct assembly *assembly, size_t layer,
+			  const struct lock_layer *claim, struct error **err);
 bool build_claim_is_signed(const struct lock_layer *claim);
 
 /* Settles whether a layer is known, absent, needed or has an error. */

@@ -132,14 +132,16 @@ int build_check_claim(const struct build *build, size_t layer,
 
 /* -- what is known of a layer -- */
 
-static int refuse_signature(const struct assembly *assembly, size_t layer,
-			    const struct lock_layer *claim, struct error **err)
+int build_check_signature(const struct assembly *assembly, size_t layer,
+			  const struct lock_layer *claim, struct error **err)
 {
 	auto_buf struct buf name = BUF_EMPTY;
 
+	if (build_claim_is_signed(claim))
+		return 0;
 	append_name(assembly, layer, &name);
 	err_make(err, ERR_FLEET,
-		 "the lock's record of %s was changed after %s signed it",
+		 "the lock's record of %s is not what %s signed",
 		 buf_text(&name), sign_public_text(&claim->signer).p);
 	return hint_at(claim, err);
 }
@@ -155,11 +157,11 @@ static int weigh(const struct assembly *assembly, size_t layer,
 		*worth = CLAIM_UNSIGNED;
 	else if (!build_signer_counts(assembly, claim))
 		*worth = CLAIM_OF_STRANGER;
-	else if (!build_claim_is_signed(claim))
-		return refuse_signature(assembly, layer, claim, err);
 	else
 		*worth = CLAIM_TRUSTED;
-	return 0;
+	return *worth == CLAIM_TRUSTED
+		       ? build_check_signature(assembly, layer, claim, err)
+		       : 0;
 }
 
 int build_judge(const struct assembly *assembly, struct store *store,
@@ -221,9 +223,9 @@ void build_find_layer(struct build *build, size_t layer)
 	result->known[layer] = has_blob;
 	/* The lock decides what may stay absent: what it does not carry is
 	 * made by every build. */
-	result->absent[layer] = counts && !has_blob &&
-				judgement.worth != CLAIM_NONE &&
-				!(options->bytes && options->bytes[layer]);
+	result->absent[layer] =
+		counts && !has_blob && judgement.worth != CLAIM_NONE &&
+		(options->prove || !options->bytes || !options->bytes[layer]);
 	build->needed[layer] = !has_blob && !result->absent[layer];
 	if (build->needed[layer] && !judgement.is_made_here)
 		build->claims[judgement.worth]++;

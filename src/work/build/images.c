@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/pool.h"
+#include "codec/oci.h"
 #include "decisions/image.h"
 #include "work/build/build_private.h"
 
@@ -171,6 +172,7 @@ void build_list_image(const struct manifest_instance *instance,
 	str_split(&platform, '/', &architecture);
 	*listed = (struct store_image){
 		.reference = str_from(reference),
+		.media_type = STR(OCI_MANIFEST_TYPE),
 		.digest = *manifest,
 		.size_bytes = manifest_bytes,
 		.os = os,
