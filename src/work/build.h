@@ -96,6 +96,11 @@ int build_find(const struct assembly *assembly, struct store *store,
 	       const struct build_options *options, struct build_result *result,
 	       struct error **err);
 
+/* Makes the source layers of wanted images whose other layers are all known, so
+ * that their digests are known too. What cannot be made stays unknown. */
+void build_sources(const struct assembly *assembly, struct store *store,
+		   const struct build_options *options);
+
 void build_result_release(struct build_result *result);
 #define auto_build_result __attribute__((cleanup(build_result_release)))
 

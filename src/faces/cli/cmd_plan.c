@@ -4,6 +4,7 @@
 #include "faces/cli/failures.h"
 #include "faces/cli/plan_view.h"
 #include "faces/cli/verbs.h"
+#include "work/build.h"
 #include "work/check.h"
 
 #define AT(field) offsetof(struct cli_options, field)
@@ -41,6 +42,14 @@ static int run(const struct cli_options *options, struct error **err)
 	assembly_make(&assembly, &check, workspace.lock, workspace.runtimes);
 	auto_free bool *wanted = cli_wanted_images(&assembly, chosen);
 
+	struct build_options build = {
+		.jobs = options->jobs,
+		.memory_bytes = options->memory_bytes,
+		.wanted = wanted,
+	};
+
+	if (workspace.lock->layer_count)
+		build_sources(&assembly, workspace.store, &build);
 	plan_view_make(&view, &assembly, workspace.store,
 		       since ? since : workspace.lock, wanted);
 	if (options->against)
@@ -59,8 +68,9 @@ const struct cli_verb verb_plan = {
 	.about = "Shows how the images of the fleet share layers, how much "
 		 "that saves, what each\nmachine pulls, and what belongs into "
 		 "a family. Sizes with ~ are estimates from\nthe lock, until a "
-		 "build has measured them. With a SERVICE only its layers\nand "
-		 "images are shown; the sums are always those of the fleet.\n"
+		 "build has measured them or the lock's records\ncount. With a "
+		 "SERVICE only its layers and images are shown; the sums are "
+		 "always\nthose of the fleet.\n"
 		 "\n"
 		 "  slipway plan\n"
 		 "  slipway plan machine:pc2\n"

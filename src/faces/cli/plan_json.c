@@ -94,6 +94,7 @@ static json_t *layer_json(const struct plan_view *view, size_t l)
 	json_object_set_new(
 		entry, "chain_id",
 		digest_value(view->has_chain[l], &view->chain_ids[l]));
+	json_object_set_new(entry, "absent", json_boolean(view->is_absent[l]));
 	json_object_set_new(entry, "new", json_boolean(view->is_new[l]));
 	json_object_set_new(entry, "services",
 			    names_json(view, l, 0, assembly->planned_count));

@@ -133,16 +133,23 @@ static void print_sums(const struct plan_view *view)
 	uint64_t over = view->tree_bytes > view->unique_bytes
 				? view->tree_bytes - view->unique_bytes
 				: 0;
+	uint64_t absent = 0;
 	bool is_known = true;
 
-	for (size_t l = 0; l < assembly->plan.layer_count; l++)
+	for (size_t l = 0; l < assembly->plan.layer_count; l++) {
 		is_known = is_known && view->known[l];
+		if (view->is_absent[l])
+			absent += view->layers[l].compressed_bytes;
+	}
 	printf("\n%zu images, %zu layers: %s%s on disk\n",
 	       assembly->planned_count, assembly->plan.layer_count,
 	       is_known ? "" : "about ", log_bytes(view->tree_bytes));
 	printf("  %s is the least, with every file once: %.1f %% above it\n",
 	       log_bytes(view->unique_bytes),
 	       percent(over, view->unique_bytes));
+	if (absent)
+		printf("  %s of it are known and not in the store\n",
+		       log_bytes(absent));
 	print_saved("without sharing", view->unshared_bytes, view->tree_bytes);
 	if (view->against) {
 		auto_buf struct buf what = BUF_EMPTY;

@@ -19,6 +19,7 @@ static void look_up(struct plan_view *view, size_t l, struct store *store)
 		result->compressed_bytes = layer->compressed_bytes;
 		return;
 	}
+	view->is_absent[l] = !store_has(store, &result->digest);
 	view->has_chain[l] =
 		layer->parent < 0 || view->has_chain[layer->parent];
 	if (!view->has_chain[l])
@@ -125,6 +126,7 @@ void plan_view_make(struct plan_view *view, const struct assembly *assembly,
 	view->assembly = assembly;
 	view->layers = arena_new_array(arena, struct layer_result, n);
 	view->known = arena_new_array(arena, bool, n);
+	view->is_absent = arena_new_array(arena, bool, n);
 	view->chain_ids = arena_new_array(arena, struct digest, n);
 	view->has_chain = arena_new_array(arena, bool, n);
 	view->is_new = arena_new_array(arena, bool, n);

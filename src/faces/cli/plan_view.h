@@ -26,6 +26,7 @@ struct plan_view {
 	struct layer_result
 		*layers; /* sizes, also where not known: estimates */
 	bool *known;
+	bool *is_absent;	  /* known, but the store lacks the blob */
 	struct digest *chain_ids; /* where known from the base up */
 	bool *has_chain;
 	const bool *wanted; /* per image of the assembly: is shown */

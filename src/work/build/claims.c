@@ -80,10 +80,9 @@ static void append_name(const struct assembly *assembly, size_t layer,
 static int hint_at(const struct lock_layer *claim, struct error **err)
 {
 	return err_hint(err,
-			"the lock's record of it is wrong, or was made by "
-			"another code: whoever knows which takes the entry "
-			"with the key %s out of the lock's 'layers' and runs "
-			"'slipway build --record'",
+			"do not ship it before you know why; then take the "
+			"record with the key %s out of the lock's 'layers' and "
+			"run: slipway build --record",
 			digest_text(&claim->key).p);
 }
 
