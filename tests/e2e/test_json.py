@@ -90,6 +90,16 @@ def test_keys_of_lock_check(sick):
     finally:
         manifest.write_text(before)
     assert not said["current"] and said["reasons"]
+    said = sick.json("lock", "--check", "--prove")
+    assert keys_of(said) == documented("lock")[1] | documented("lock")[2]
+
+
+def test_keys_of_records(sick, tmp_path):
+    said = sick.json("build", "--record", status=1)
+    assert set(documented("build")[1]) == {"recorded",
+                                           *keys_of(said["recorded"])}
+    said = sick.json("key", "--new", tmp_path / "key.pem")
+    assert keys_of(said) == documented("key")[0]
 
 
 def test_keys_of_load(sick, docker):
