@@ -39,12 +39,16 @@ static bool sign(const struct assembly *assembly, struct lock_layer *entry,
 
 	lock_layer_statement(entry, &statement);
 	lock_layer_statement(made, &own);
-	if (!key || !str_eq(buf_str(&statement), buf_str(&own)) ||
-	    (build_signer_counts(assembly, entry) &&
-	     build_claim_is_signed(entry)))
+	if (!key || !str_eq(buf_str(&statement), buf_str(&own)))
+		return false;
+	struct sign_public signer = sign_key_public(key);
+	bool is_ours = memcmp(&entry->signer, &signer, sizeof signer) == 0;
+
+	if ((is_ours || build_signer_counts(assembly, entry)) &&
+	    build_claim_is_signed(entry))
 		return false;
 	entry->is_signed = true;
-	entry->signer = sign_key_public(key);
+	entry->signer = signer;
 	entry->signature = sign_make(key, buf_str(&statement));
 	return true;
 }
