@@ -86,36 +86,45 @@ static int hint_at(const struct lock_layer *claim, struct error **err)
 			digest_text(&claim->key).p);
 }
 
+/* A digest and its size, as made and as claimed. */
+static bool is_same(const struct digest *made, uint64_t made_bytes,
+		    const struct digest *claimed, uint64_t claimed_bytes)
+{
+	return digest_eq(made, claimed) && made_bytes == claimed_bytes;
+}
+
+static int refuse(const char *name, const char *what, const struct digest *made,
+		  uint64_t made_bytes, const struct digest *claimed,
+		  uint64_t claimed_bytes, struct error **err)
+{
+	return err_make(err, ERR_FLEET,
+			"%s came out with the %s %s, %llu bytes, but the lock "
+			"says %s, %llu bytes",
+			name, what, digest_text(made).p,
+			(unsigned long long)made_bytes, digest_text(claimed).p,
+			(unsigned long long)claimed_bytes);
+}
+
 static int compare(const struct assembly *assembly, size_t layer,
 		   const struct lock_layer *claim,
 		   const struct layer_result *made, struct error **err)
 {
 	auto_buf struct buf name = BUF_EMPTY;
-	bool is_same_tar = digest_eq(&claim->diff_id, &made->diff_id) &&
-			   claim->bytes == made->bytes;
-	bool is_same_blob = digest_eq(&claim->digest, &made->digest) &&
-			    claim->compressed_bytes == made->compressed_bytes;
+	bool is_same_tar = is_same(&made->diff_id, made->bytes, &claim->diff_id,
+				   claim->bytes);
 
-	if (is_same_tar &&
-	    (is_same_blob || !is_our_compressor(assembly, claim)))
+	if (is_same_tar && (!is_our_compressor(assembly, claim) ||
+			    is_same(&made->digest, made->compressed_bytes,
+				    &claim->digest, claim->compressed_bytes)))
 		return 0;
 	append_name(assembly, layer, &name);
 	if (!is_same_tar)
-		err_make(err, ERR_FLEET,
-			 "%s came out with DiffID %s and %llu bytes, but the "
-			 "lock says %s and %llu",
-			 buf_text(&name), digest_text(&made->diff_id).p,
-			 (unsigned long long)made->bytes,
-			 digest_text(&claim->diff_id).p,
-			 (unsigned long long)claim->bytes);
+		refuse(buf_text(&name), "DiffID", &made->diff_id, made->bytes,
+		       &claim->diff_id, claim->bytes, err);
 	else
-		err_make(err, ERR_FLEET,
-			 "%s came out as blob %s with %llu bytes, but the lock "
-			 "says %s and %llu for the same compressor",
-			 buf_text(&name), digest_text(&made->digest).p,
-			 (unsigned long long)made->compressed_bytes,
-			 digest_text(&claim->digest).p,
-			 (unsigned long long)claim->compressed_bytes);
+		refuse(buf_text(&name), "blob", &made->digest,
+		       made->compressed_bytes, &claim->digest,
+		       claim->compressed_bytes, err);
 	return hint_at(claim, err);
 }
 
