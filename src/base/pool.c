@@ -26,7 +26,8 @@ struct node {
 struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned jobs, running;
+	unsigned jobs, waiters;
+	unsigned waiting_threads; /* of this run */
 	uint64_t memory_bytes, memory_used;
 	ARRAY(struct node) nodes;
 	size_t first_waiting; /* all before it have ended or run */
@@ -85,6 +86,11 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
+void pool_set_waiters(struct pool *pool, unsigned waiters)
+{
+	pool->waiters = waiters;
+}
+
 size_t pool_add(struct pool *pool, const struct pool_task *task)
 {
 	struct node node = {.task = *task, .outcome = POOL_SKIPPED};
@@ -130,13 +136,14 @@ static bool fits(const struct pool *pool, const struct node *node)
 			pool->memory_bytes - pool->memory_used);
 }
 
-/* The waiting task to start now, or NULL. Ends those that cannot run any more
- * on the way. *waiting tells whether any is left. */
-static struct node *choose(struct pool *pool, bool *waiting)
+/* The task to start now of those that wait or those that do not, or NULL. Ends
+ * those that cannot run any more on the way. *left tells whether any of either
+ * sort has not started. */
+static struct node *choose(struct pool *pool, bool waits, bool *left)
 {
 	struct node *best = NULL;
 
-	*waiting = false;
+	*left = false;
 	while (pool->first_waiting < pool->nodes.n &&
 	       pool->nodes.p[pool->first_waiting].state != NODE_WAITING)
 		pool->first_waiting++;
@@ -152,8 +159,10 @@ static struct node *choose(struct pool *pool, bool *waiting)
 			node->state = NODE_ENDED;
 			continue;
 		}
-		*waiting = true;
-		if (readiness == READY && fits(pool, node) &&
+		*left = true;
+		bool own = (node->task.waits && pool->waiting_threads) == waits;
+
+		if (readiness == READY && own && fits(pool, node) &&
 		    (!best || node->task.weight > best->task.weight))
 			best = node;
 	}
@@ -165,7 +174,6 @@ static void run_node(struct pool *pool, struct node *node)
 	struct error *error = NULL;
 
 	node->state = NODE_RUNNING;
-	pool->running++;
 	pool->memory_used += node->task.memory_bytes;
 	pthread_mutex_unlock(&pool->lock);
 	int result = node->task.run(node->task.argument, &error);
@@ -177,7 +185,6 @@ static void run_node(struct pool *pool, struct node *node)
 		err_make(&error, ERR_ENV, "a task failed without saying why");
 	}
 	pthread_mutex_lock(&pool->lock);
-	pool->running--;
 	pool->memory_used -= node->task.memory_bytes;
 	node->state = NODE_ENDED;
 	node->outcome = result == 0 ? POOL_DONE : POOL_FAILED;
@@ -185,36 +192,47 @@ static void run_node(struct pool *pool, struct node *node)
 	pthread_cond_broadcast(&pool->changed);
 }
 
-static void *work(void *argument)
+static void work(struct pool *pool, bool waits)
 {
-	struct pool *pool = argument;
-	bool waiting = true;
+	bool left = true;
 
 	pthread_mutex_lock(&pool->lock);
-	while (waiting) {
-		struct node *node = choose(pool, &waiting);
+	while (left) {
+		struct node *node = choose(pool, waits, &left);
 
 		if (node)
 			run_node(pool, node);
-		else if (waiting)
+		else if (left)
 			pthread_cond_wait(&pool->changed, &pool->lock);
 	}
 	pthread_cond_broadcast(&pool->changed);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+static void *work_on_cores(void *pool)
+{
+	work(pool, false);
+	return NULL;
+}
+
+static void *work_waiting(void *pool)
+{
+	work(pool, true);
 	return NULL;
 }
 
 /* Signals are for the main thread: its handler calls pool_cancel(). Gives how
  * many threads the host let us have. */
-static unsigned start_threads(struct pool *pool, pthread_t *threads)
+static unsigned start_threads(struct pool *pool, void *(*begin)(void *pool),
+			      unsigned count, pthread_t *threads)
 {
 	sigset_t all, old;
 	unsigned started = 0;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (started < pool->jobs &&
-	       pthread_create(&threads[started], NULL, work, pool) == 0)
+	while (started < count &&
+	       pthread_create(&threads[started], NULL, begin, pool) == 0)
 		started++;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return started;
@@ -222,13 +240,21 @@ static unsigned start_threads(struct pool *pool, pthread_t *threads)
 
 int pool_run(struct pool *pool)
 {
-	auto_free pthread_t *threads = mem_zalloc(pool->jobs, sizeof *threads);
+	auto_free pthread_t *threads =
+		mem_zalloc(pool->jobs + pool->waiters, sizeof *threads);
 
-	unsigned started = start_threads(pool, threads);
+	pthread_mutex_lock(&pool->lock);
+	unsigned waiters =
+		start_threads(pool, work_waiting, pool->waiters, threads);
 
-	if (started == 0)
-		work(pool);
-	for (unsigned i = 0; i < started; i++)
+	pool->waiting_threads = waiters;
+	pthread_mutex_unlock(&pool->lock);
+	unsigned jobs = start_threads(pool, work_on_cores, pool->jobs,
+				      threads + waiters);
+
+	if (jobs == 0)
+		work(pool, false);
+	for (unsigned i = 0; i < waiters + jobs; i++)
 		pthread_join(threads[i], NULL);
 	array_each (struct node, node, &pool->nodes)
 		if (node->outcome != POOL_DONE)

@@ -3,9 +3,10 @@
  * A task has constant inputs and one output slot; it never waits for a task.
  * It starts when those it depends on have succeeded and the memory that it
  * declares fits the budget; of those that may start, the one with the highest
- * weight does. A failed task cancels its dependents and nothing else. Errors
- * are kept per task and read in the order in which tasks were added, so that
- * no message depends on timing.
+ * weight does. A task that mostly waits, for a server or a disk, may say so: it
+ * then runs beside those that use the cores. A failed task cancels its
+ * dependents and nothing else. Errors are kept per task and read in the order
+ * in which tasks were added, so that no message depends on timing.
  *
  * Cancellation (Ctrl-C, full disk) is one flag for the process, which long
  * loops read at each buffer.
@@ -31,7 +32,8 @@ struct pool_task {
 	void *argument;
 	uint64_t weight;       /* larger starts earlier */
 	uint64_t memory_bytes; /* taken from the budget while it runs */
-	const size_t *after;   /* numbers of earlier tasks; copied */
+	bool waits; /* runs on a thread of pool_set_waiters() if there is one */
+	const size_t *after; /* numbers of earlier tasks; copied */
 	size_t after_count;
 };
 
@@ -46,6 +48,9 @@ enum pool_outcome {
  * whole budget runs alone. */
 struct pool *pool_new(unsigned jobs, uint64_t memory_bytes);
 void pool_free(struct pool *pool);
+
+/* Gives it that many threads more, for tasks that wait alone. */
+void pool_set_waiters(struct pool *pool, unsigned waiters);
 
 /* Adds a task and gives its number. Not while pool_run runs. A task after one
  * that is not there yet is an error of the programmer and ends the process. */

@@ -10,8 +10,8 @@
  *
  * Differs from pip on purpose: INSTALLER says slipway; there is no REQUESTED
  * and no direct_url.json; shebangs are "#!ROOT/bin/python"; a __pycache__ in
- * the wheel is left out; a member whose bytes are not those of RECORD is
- * refused; RECORD comes last in the layer, since it lists the bytecode too.
+ * the wheel is left out; RECORD is checked, though not every hash of it
+ * (below); it comes last in the layer, since it lists the bytecode too.
  *
  * Order in the layer: members and generated files bytewise by installed path,
  * each source followed by its bytecode, then RECORD.
@@ -34,7 +34,15 @@ struct buf;
 struct layer;
 struct wheel;
 
-enum { WHEEL_SOURCE_MAX = 32 << 20 };
+enum {
+	WHEEL_SOURCE_MAX = 32 << 20,
+	/* A larger member is a library or data, and few members hold nearly all
+	 * bytes. The lock's SHA-256 of the wheel binds its bytes as it binds
+	 * RECORD, and size and CRC-32 are checked: RECORD's hash of it could
+	 * only find a mistake of those who made the wheel, for a fourth SHA-256
+	 * over all that is installed. */
+	WHEEL_ALWAYS_HASHED_BYTES = 1 << 20,
+};
 
 struct wheel_options {
 	const char *path; /* the file */
@@ -90,7 +98,7 @@ struct wheel_paths {
 
 struct wheel_owner {
 	struct digest digest;
-	uint32_t mode;
+	uint32_t mode, crc32;
 	struct str distribution; /* "torch 2.4.1" */
 };
 
@@ -102,9 +110,9 @@ void wheel_paths_release(struct wheel_paths *paths);
 #define auto_wheel_paths __attribute__((cleanup(wheel_paths_release)))
 
 /* Adds the wheel's paths, which needs nothing but the open wheel. A path that
- * is there with the same bytes and mode is fine; with others, or where one has
- * a folder and the other a file, it is ERR_FLEET, naming both distributions,
- * and paths is as it was. */
+ * is there with the same bytes (hash and CRC-32) and mode is fine; with others,
+ * or where one has a folder and the other a file, it is ERR_FLEET, naming both
+ * distributions, and paths is as it was. */
 int wheel_claim(const struct wheel *wheel, struct wheel_paths *paths,
 		struct error **err);
 
@@ -115,14 +123,19 @@ struct wheel_add_options {
 	/* Called with raw bytes written, for progress; NULL: not. */
 	void (*progress)(void *context, uint64_t bytes);
 	void *progress_context;
+	/* Compare RECORD's hash of members above WHEEL_ALWAYS_HASHED_BYTES
+	 * too. */
+	bool strict;
 };
 
 /* Adds the wheel's files to a layer, except those that paths holds already
  * with the same bytes, and claims its paths. Give the paths of one layer where
- * the layer's bytes must not depend on those below. Every member's CRC and
- * RECORD hash are checked on the way: after an error the layer must not be
- * published. Memory does not grow with the wheel; a .py is held whole while it
- * compiles, and is not compiled above WHEEL_SOURCE_MAX bytes. */
+ * the layer's bytes must not depend on those below. On the way every member's
+ * size and CRC-32 are checked, and RECORD's hash of those up to
+ * WHEEL_ALWAYS_HASHED_BYTES, of all sources, and with strict of all: after an
+ * error the layer must not be published. Memory does not grow with the wheel; a
+ * .py is held whole while it compiles, and is not compiled above
+ * WHEEL_SOURCE_MAX bytes. */
 int wheel_add_to_layer(struct wheel *wheel, struct layer *layer,
 		       const struct wheel_add_options *options,
 		       struct error **err);

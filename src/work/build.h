@@ -31,7 +31,9 @@ struct store_image;
 struct build_options {
 	unsigned jobs;	       /* 0: one per core */
 	uint64_t memory_bytes; /* 0: 384 MiB */
-	bool strict;	       /* begin no layer after one has failed */
+	/* Begin no layer after one has failed, and compare every hash of a
+	 * wheel's RECORD (wheel_add_options.strict). */
+	bool strict;
 	const bool *wanted;    /* per image of the assembly; NULL: all */
 	const bool *bytes;     /* per layer of the plan: its blob has to be
 				* there, whatever the images; NULL: none */

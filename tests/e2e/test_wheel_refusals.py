@@ -448,6 +448,46 @@ def test_missing_file(tmp_path):
     assert result.stderr.startswith(f"wheel '{NAME}': cannot open ")
 
 
+LARGE = bytes(range(256)) * 4097
+
+
+def large(content, listed, name="demo"):
+    """A wheel whose RECORD gives its one large file the hash of listed."""
+    return sound(files={"big.so": content}, unlisted=["big.so"],
+                 rows=[row("big.so", listed)], info=f"{name}-1.0.dist-info",
+                 metadata=f"Name: {name}\nVersion: 1.0\n".encode())
+
+
+def test_hash_of_a_large_file_is_compared_where_strict(tmp_path):
+    """Above 1 MiB the wheel's own SHA-256, size and CRC-32 have to do."""
+    wheel = (NAME, large(LARGE, LARGE[::-1]))
+    assert run(tmp_path, wheel)[0] == 0
+    status, text, _ = run(tmp_path, wheel, options=["--strict"])
+    assert status == 1
+    assert text.splitlines()[0] == (
+        f"wheel '{NAME}': {DISAGREE}'big.so' has another hash than listed")
+    assert run(tmp_path, (NAME, large(LARGE, LARGE)),
+               options=["--strict"])[0] == 0
+
+
+def test_large_source_is_hashed_always(tmp_path):
+    wheel = sound(files={"big.py": LARGE}, unlisted=["big.py"],
+                  rows=[row("big.py", LARGE[::-1])])
+    status, text, _ = run(tmp_path, (NAME, wheel))
+    assert status == 1
+    assert "'big.py' has another hash than listed" in text
+
+
+def test_unlike_large_files_under_one_hash_clash(tmp_path):
+    """A RECORD that lies does not make two files one."""
+    other = NAME.replace("demo", "other")
+    status, text, _ = run(
+        tmp_path, (NAME, large(LARGE, LARGE)),
+        (other, large(LARGE[::-1], LARGE, name="other")))
+    assert status == 1
+    assert "install different files at" in text
+
+
 @pytest.mark.parametrize("defect", ["unlisted", "listed and absent",
                                     "without hash", "other hash",
                                     "listed twice", "weak hash", "open quote",

@@ -5,6 +5,7 @@
  *   --sha256 HEX         of the wheel; with several, of each
  *   --exception REASON   RECORD may disagree
  *   --compile PROGRAM    bytecode by this Python
+ *   --strict             compare every hash of RECORD
  *
  * Prints the digest, the DiffID and both sizes. */
 #include <fcntl.h>
@@ -47,6 +48,7 @@ struct tool {
 	FILE *answers;
 	struct wheel_paths paths;
 	uint64_t progress_bytes;
+	bool strict;
 };
 
 static int compile(void *context, struct str source,
@@ -92,6 +94,7 @@ static int add_wheel(struct tool *tool, struct layer *layer, const char *path,
 		.compile_context = tool,
 		.progress = count,
 		.progress_context = tool,
+		.strict = tool->strict,
 	};
 
 	tool->wheel.path = path;
@@ -144,6 +147,7 @@ int main(int argc, char **argv)
 		{"sha256", required_argument, NULL, 's'},
 		{"exception", required_argument, NULL, 'e'},
 		{"compile", required_argument, NULL, 'C'},
+		{"strict", no_argument, NULL, 'S'},
 		{NULL, 0, NULL, 0},
 	};
 	struct tool tool = {
@@ -173,6 +177,8 @@ int main(int argc, char **argv)
 			tool.wheel.record_exception = optarg;
 		else if (letter == 'C')
 			tool.python = optarg;
+		else if (letter == 'S')
+			tool.strict = true;
 		else
 			return 2;
 	}

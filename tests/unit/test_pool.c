@@ -306,6 +306,54 @@ static void cancelling_skips_what_has_not_started(void **state)
 	pool_free(pool);
 }
 
+static atomic_uint met;
+
+/* Ends only when another such task runs at the same time. */
+static int meet(void *argument, struct error **err)
+{
+	(void)argument;
+	(void)err;
+	atomic_fetch_add(&met, 1);
+	while (atomic_load(&met) < 2)
+		wait_a_little();
+	return 0;
+}
+
+/* One core, and two tasks that each need the other to run. */
+static void tasks_that_wait_have_threads_of_their_own(void **state)
+{
+	struct job last = {0};
+	struct pool *pool = pool_new(1, 0);
+	struct pool_task task = {.run = meet};
+	size_t after[2];
+
+	(void)state;
+	atomic_store(&met, 0);
+	pool_set_waiters(pool, 1);
+	after[0] = pool_add(pool, &task);
+	task.waits = true;
+	after[1] = pool_add(pool, &task);
+	add(pool, &last, after, 2);
+	assert_int_equal(pool_run(pool), 0);
+	assert_int_not_equal(last.started, 0);
+	pool_free(pool);
+}
+
+/* Without such threads they run on the cores. */
+static void tasks_that_wait_run_without_waiters(void **state)
+{
+	struct job job = {0};
+	struct pool *pool = pool_new(1, 0);
+	struct pool_task task = {
+		.run = run_job, .argument = &job, .waits = true};
+
+	(void)state;
+	pool_add(pool, &task);
+	assert_int_equal(pool_run(pool), 0);
+	assert_int_not_equal(job.started, 0);
+	pool_free(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +371,10 @@ int main(void)
 				       reset),
 		cmocka_unit_test_setup(a_task_that_is_done_has_no_error, reset),
 		cmocka_unit_test_setup(jobs_follow_the_cores, reset),
+		cmocka_unit_test_setup(
+			tasks_that_wait_have_threads_of_their_own, reset),
+		cmocka_unit_test_setup(tasks_that_wait_run_without_waiters,
+				       reset),
 		cmocka_unit_test_setup(cancelling_skips_what_has_not_started,
 				       reset),
 	};

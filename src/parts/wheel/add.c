@@ -44,6 +44,11 @@ static int clash(const struct wheel *wheel, struct str path,
 			     "or let a track replace one by the other");
 }
 
+static uint32_t file_crc32(const struct wheel_file *file)
+{
+	return file->member ? file->member->crc32 : crc32_add(0, file->bytes);
+}
+
 static int check_claim(const struct wheel *wheel,
 		       const struct wheel_paths *paths, struct error **err)
 {
@@ -52,6 +57,7 @@ static int check_claim(const struct wheel *wheel,
 		const struct wheel_owner *owner = map_get(&paths->files, path);
 
 		if (owner && (owner->mode != file->mode ||
+			      owner->crc32 != file_crc32(file) ||
 			      !digest_eq(&owner->digest, &file->digest)))
 			return clash(wheel, path, owner,
 				     "install different files at", err);
@@ -97,6 +103,7 @@ static void claim(const struct wheel *wheel, struct wheel_paths *paths)
 
 		owner->digest = file->digest;
 		owner->mode = file->mode;
+		owner->crc32 = file_crc32(file);
 		for (size_t i = file->path.n; i-- > 0;) {
 			struct str folder = str_slice(file->path, 0, i);
 
@@ -146,6 +153,12 @@ static bool wants_bytecode(const struct add *add, const struct wheel_file *file)
 	       file->size_bytes <= WHEEL_SOURCE_MAX;
 }
 
+static bool wants_hash(const struct add *add, const struct wheel_file *file)
+{
+	return add->options->strict || file->is_python ||
+	       file->size_bytes <= WHEEL_ALWAYS_HASHED_BYTES;
+}
+
 static int write_piece(struct add *add, const struct zip_piece *piece,
 		       bool deflated, struct error **err)
 {
@@ -164,6 +177,7 @@ static int add_member(struct add *add, const struct wheel_file *file,
 	struct wheel *wheel = add->wheel;
 	const struct zip_member *member = file->member;
 	bool deflated = member->method == ZIP_DEFLATED;
+	bool hashed = wants_hash(add, file);
 	struct tar_entry entry = entry_of(file);
 	auto_sha256 struct sha256 sha;
 	struct zip_piece piece;
@@ -177,7 +191,8 @@ static int add_member(struct add *add, const struct wheel_file *file,
 		return -1;
 	zip_stream_start(wheel->stream, &wheel->zip, member);
 	while ((more = zip_stream_next(wheel->stream, &piece, err)) > 0) {
-		sha256_update(&sha, piece.raw);
+		if (hashed)
+			sha256_update(&sha, piece.raw);
 		if (wants_bytecode(add, file))
 			buf_append(&add->source, piece.raw);
 		if (write_piece(add, &piece, deflated, err))
@@ -189,7 +204,8 @@ static int add_member(struct add *add, const struct wheel_file *file,
 	if (more < 0)
 		return -1;
 	sha256_final(&sha, &found);
-	if (wheel_check_digest(wheel, member, &file->digest, &found, err))
+	if (hashed &&
+	    wheel_check_digest(wheel, member, &file->digest, &found, err))
 		return -1;
 	return deflated ? layer_end_deflated(add->layer, err)
 			: layer_end_file(add->layer, err);
@@ -245,6 +261,7 @@ static int add_bytecode(struct add *add, const struct wheel_file *file,
 
 		owner->digest = digest_of(buf_str(&add->bytecode));
 		owner->mode = 0644;
+		owner->crc32 = crc32_add(0, buf_str(&add->bytecode));
 	}
 	return 0;
 }

@@ -167,6 +167,7 @@ static int add_wheel(struct build *build, const struct assemble_part *part,
 		.compile_context = compiler,
 		.progress = add_progress,
 		.progress_context = progress,
+		.strict = build->options->strict,
 	};
 	int result = wheel_add_to_layer(wheel, layer, &add, err);
 
