@@ -344,6 +344,12 @@ enum manifest_unfixed {
 	MANIFEST_UNFIXED_FAIL
 };
 
+/* Which wheels stay in the store once layers are made of them. */
+enum manifest_keep {
+	MANIFEST_KEEP_ALL,
+	MANIFEST_KEEP_PACKED, /* those that share a layer with others */
+};
+
 /* An advisory or diagnostic that is known and accepted for a time. */
 struct manifest_exception {
 	struct manifest_text id;      /* CVE-..., GHSA-..., or a code */
@@ -366,6 +372,7 @@ struct manifest_policy {
 	enum manifest_compression compression;
 	uint32_t keep_releases;	  /* 5 */
 	uint64_t keep_disk_bytes; /* 0: no limit */
+	enum manifest_keep keep_wheels;
 	struct manifest_exceptions exceptions;
 	struct manifest_texts trust; /* keys whose layer claims count */
 };

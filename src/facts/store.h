@@ -154,6 +154,9 @@ int store_partial_begin(struct store *store, const struct digest *digest,
 int store_partial_commit(struct store *store, struct store_partial *partial,
 			 enum store_kind kind, struct error **err);
 
+/* Removes it: its bytes have done their work. Fine on an ended or empty one. */
+void store_partial_drop(struct store_partial *partial);
+
 /* Ends it and keeps what is there, to be resumed later. */
 void store_partial_release(struct store_partial *partial);
 #define auto_store_partial __attribute__((cleanup(store_partial_release)))

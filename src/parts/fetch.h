@@ -117,6 +117,10 @@ struct fetch_file {
 	struct digest sha256;
 	enum store_kind kind; /* STORE_BLOB for a part of an image */
 	const char *label;    /* for people: the file's name */
+	/* NULL, or an empty one: the file, whole and checked, is then not
+	 * published but left to the caller in here, who commits, drops or
+	 * releases it. It stays empty where the store has the file. */
+	struct store_partial *held;
 };
 
 /* Puts a file into the store, unless it is there: resumes what an earlier

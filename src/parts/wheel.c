@@ -134,13 +134,18 @@ int wheel_open(const struct wheel_options *options, struct wheel **out,
 	return 0;
 }
 
+void wheel_close(struct wheel *wheel)
+{
+	fs_close_pointer(&wheel->fd);
+	zip_stream_free(wheel->stream);
+	wheel->stream = NULL;
+}
+
 void wheel_free(struct wheel *wheel)
 {
 	if (!wheel)
 		return;
-	if (wheel->fd >= 0)
-		close(wheel->fd);
-	zip_stream_free(wheel->stream);
+	wheel_close(wheel);
 	map_release(&wheel->record);
 	array_release(&wheel->entry_points);
 	array_release(&wheel->files);

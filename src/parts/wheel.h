@@ -81,6 +81,10 @@ void wheel_free(struct wheel *wheel);
 void wheel_free_pointer(struct wheel **wheel);
 #define auto_wheel __attribute__((cleanup(wheel_free_pointer)))
 
+/* Closes the file and frees what reads it. What the wheel has been found to
+ * hold stays: all but wheel_add_to_layer() may be called. */
+void wheel_close(struct wheel *wheel);
+
 /* Borrowed from the wheel. name and version are as METADATA spells them. */
 struct str wheel_name(const struct wheel *wheel);
 struct str wheel_version(const struct wheel *wheel);

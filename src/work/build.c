@@ -7,10 +7,11 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "facts/store.h"
+#include "parts/wheel.h"
 #include "work/build/build_private.h"
 
 /* Of one layer task: its buffers, a wheel's file list, a source file. */
-enum { LAYER_MEMORY_BYTES = 24 << 20 };
+enum { LAYER_MEMORY_BYTES = 24 << 20, PARALLEL_DOWNLOADS = 8 };
 
 struct layer_task {
 	struct build *build;
@@ -61,15 +62,36 @@ static void open_bases(struct build *build)
 			open_layer_bases(build, l, &build->errors[l]);
 }
 
+/* Gives a layer that was not made the error of its task, or of the first
+ * download that it needs. */
+static void fail_layer(struct build *build, const struct pool *pool,
+		       size_t layer, size_t task)
+{
+	const struct plan_layer *node = &build->assembly->plan.layers[layer];
+	auto_free size_t *downloads =
+		mem_zalloc(node->part_count, sizeof *downloads);
+	size_t n = build_downloads_of(build, layer, downloads);
+	struct error **err = &build->errors[layer];
+
+	pool_pass_error(pool, task, err);
+	for (size_t i = 0; !*err && i < n; i++)
+		pool_pass_error(pool, downloads[i], err);
+	if (!*err)
+		pool_check_cancelled(err);
+}
+
 static void make_layers(struct build *build, size_t needed)
 {
 	const struct plan *plan = &build->assembly->plan;
 	struct layer_task *tasks = mem_zalloc(needed, sizeof *tasks);
 	size_t *numbers = mem_zalloc(needed, sizeof *numbers), n = 0;
+	size_t *after = mem_zalloc(build->assembly->part_count, sizeof *after);
 	struct pool *pool =
 		pool_new(build->options->jobs, build->options->memory_bytes);
 	struct progress *progress = progress_new("layers", needed, "layers");
 
+	pool_set_waiters(pool, PARALLEL_DOWNLOADS);
+	build_add_downloads(build, pool);
 	for (size_t l = 0; l < plan->layer_count; l++) {
 		if (!build->needed[l] || build->errors[l])
 			continue;
@@ -79,6 +101,8 @@ static void make_layers(struct build *build, size_t needed)
 			.argument = &tasks[n],
 			.weight = plan->layers[l].compressed_bytes,
 			.memory_bytes = LAYER_MEMORY_BYTES,
+			.after = after,
+			.after_count = build_downloads_of(build, l, after),
 		};
 
 		numbers[n++] = pool_add(pool, &task);
@@ -86,9 +110,11 @@ static void make_layers(struct build *build, size_t needed)
 	pool_run(pool);
 	progress_free(progress);
 	for (size_t i = 0; i < n; i++)
-		pool_pass_error(pool, numbers[i],
-				&build->errors[tasks[i].layer]);
+		if (pool_outcome(pool, numbers[i]) != POOL_DONE)
+			fail_layer(build, pool, tasks[i].layer, numbers[i]);
+	build_end_downloads(build);
 	pool_free(pool);
+	free(after);
 	free(tasks);
 	free(numbers);
 }
@@ -156,7 +182,10 @@ size_t build_begin(struct build *build, const struct build_options *options,
 	build->result = result;
 	build->needed = mem_zalloc(layer_count, sizeof *build->needed);
 	build->errors = mem_zalloc(layer_count, sizeof *build->errors);
-	build->hashed = mem_zalloc(assembly->part_count, sizeof *build->hashed);
+	build->download_of =
+		mem_zalloc(assembly->part_count, sizeof(*build->download_of));
+	build->wheels =
+		mem_zalloc(assembly->part_count, sizeof(*build->wheels));
 	build->systems =
 		mem_zalloc(assembly->part_count, sizeof(*build->systems));
 	*result = (struct build_result){
@@ -182,7 +211,10 @@ void build_end(struct build *build)
 	build_close_systems(build);
 	free(build->errors);
 	free(build->needed);
-	free(build->hashed);
+	for (size_t i = 0; i < build->assembly->part_count; i++)
+		wheel_free(build->wheels[i]);
+	free(build->wheels);
+	free(build->download_of);
 }
 
 void build_make_needed(struct build *build, size_t needed)
@@ -192,11 +224,9 @@ void build_make_needed(struct build *build, size_t needed)
 	build_tell_claims(build);
 	log_verbose("phase: bases");
 	open_bases(build);
-	log_verbose("phase: downloads");
-	build_download(build);
-	build_check_paths(build);
-	log_verbose("phase: layers");
+	log_verbose("phase: downloads and layers");
 	make_layers(build, needed);
+	build_check_paths(build);
 	for (size_t l = 0; l < build->assembly->plan.layer_count; l++)
 		result->made += build->needed[l] && result->known[l];
 }

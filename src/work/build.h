@@ -1,7 +1,8 @@
 /* build: makes the images of an assembly.
  *
- * Layers whose record and blob the store has are taken as they are; for the
- * others what is missing is downloaded, then each is one task of the pool. A
+ * Layers whose record and blob the store has are taken as they are; each of the
+ * others is one task of the pool, which begins when its wheels are there, while
+ * others are still being downloaded. A
  * layer that fails stops the images that stand on it and no other. Blobs are
  * published before the records that name them, images last, so that a crash
  * at any point leaves a usable store.

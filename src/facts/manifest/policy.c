@@ -78,10 +78,18 @@ static const struct manifest_key layer_keys[] = {
 	KEY(struct manifest_policy, compression, field_word, compression_words),
 };
 
+static const struct manifest_word wheel_words[] = {
+	{"all", MANIFEST_KEEP_ALL},
+	{"packed", MANIFEST_KEEP_PACKED},
+	{NULL, 0},
+};
+
 static const struct manifest_key keep_keys[] = {
 	KEY_AS("releases", struct manifest_policy, keep_releases, field_number,
 	       &release_range),
 	KEY_AS("disk", struct manifest_policy, keep_disk_bytes, field_size),
+	KEY_AS("wheels", struct manifest_policy, keep_wheels, field_word,
+	       wheel_words),
 };
 
 /* YYYY-MM-DD that exists. */

@@ -243,6 +243,13 @@ int store_partial_commit(struct store *store, struct store_partial *partial,
 	return 0;
 }
 
+void store_partial_drop(struct store_partial *partial)
+{
+	if (partial->path)
+		unlink(partial->path);
+	store_partial_release(partial);
+}
+
 void store_partial_release(struct store_partial *partial)
 {
 	/* An empty one is nothing to resume. */

@@ -293,9 +293,13 @@ int fetch_download(struct fetch *fetch, struct store *store,
 	download.progress = progress_new(file->label, file->size_bytes, "B");
 	int result = download_all(&download, err);
 
-	if (result == 0)
+	if (result == 0 && file->held) {
+		*file->held = download.partial;
+		download.partial = (struct store_partial)STORE_PARTIAL_EMPTY;
+	} else if (result == 0) {
 		result = store_partial_commit(store, &download.partial,
 					      file->kind, err);
+	}
 	progress_free(download.progress);
 	store_partial_release(&download.partial);
 	sha256_release(&download.sha);

@@ -7,6 +7,10 @@
 #include "work/build.h"
 #include "work/runtime.h"
 
+struct build_download;
+struct pool;
+struct wheel;
+
 /* What a claim of the lock is worth where this store has not made the layer.
  * With CLAIM_OTHER_COMPRESSOR only its DiffID binds. */
 enum build_claim {
@@ -36,10 +40,15 @@ struct build {
 	atomic_bool stopped;   /* a layer failed, and the build is strict */
 	struct error **errors; /* per layer: why it could not be made */
 	size_t claims[CLAIM_KINDS]; /* of the needed layers */
-	bool *hashed; /* per part: this build has downloaded its wheel, and so
-		       * hashed it */
-	struct debian_tree **systems; /* per part: of an ASSEMBLE_SYSTEM that
-				       * a needed layer holds */
+	struct {
+		struct build_download **p;
+		size_t n, capacity;
+	} downloads;
+	struct build_download **download_of; /* per part; NULL: none */
+	struct progress *download_progress;
+	struct wheel *_Atomic *wheels; /* per part: what layers were made of */
+	struct debian_tree **systems;  /* per part: of an ASSEMBLE_SYSTEM that
+					* a needed layer holds */
 };
 
 /* -- build.c -- */
@@ -84,9 +93,26 @@ void build_tell_claims(const struct build *build);
 
 /* -- downloads.c -- */
 
-/* Brings the wheels of the needed layers into the store. A layer whose wheel
- * cannot be had gets its error. */
-void build_download(struct build *build);
+/* Adds a task for each wheel of the needed layers that the store lacks. */
+void build_add_downloads(struct build *build, struct pool *pool);
+void build_end_downloads(struct build *build);
+
+/* The tasks that bring a layer's wheels, at most one for each of its parts;
+ * their number. */
+size_t build_downloads_of(const struct build *build, size_t layer,
+			  size_t *tasks);
+
+/* Fetches the wheel of a layer's part, where none of these tasks does. */
+int build_begin_wheel(struct build *build, size_t part, struct error **err);
+
+/* The file of a part's wheel, once it is there. Heap, the caller frees. */
+char *build_wheel_path(const struct build *build, size_t part);
+
+/* True where the download was, by this build. */
+bool build_wheel_was_hashed(const struct build *build, size_t part);
+
+/* The layer has been made: a wheel that is not kept goes. */
+void build_end_wheel(struct build *build, size_t part);
 
 /* -- system.c -- */
 
@@ -97,7 +123,8 @@ void build_close_systems(struct build *build);
 
 /* -- paths.c -- */
 
-/* An image whose wheels have different bytes at one path fails. */
+/* An image whose wheels have different bytes at one path fails. After all
+ * layers: what they were made of need not be in the store any more. */
 void build_check_paths(struct build *build);
 
 /* -- layers.c -- */

@@ -1,4 +1,8 @@
-/* The wheels of a build, fetched side by side. */
+/* The wheels of a build: fetched side by side while layers are made of those
+ * that are there, each file once, however many parts of the assembly are made
+ * of it. */
+#include <stdlib.h>
+
 #include "base/array.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -8,18 +12,20 @@
 #include "parts/pyindex.h"
 #include "work/build/build_private.h"
 
-enum { PARALLEL_DOWNLOADS = 8 };
-
-struct download {
+struct build_download {
 	struct build *build;
 	const struct lock_package *package;
 	size_t task;
-	struct progress *progress; /* of all */
+	size_t users;	/* layers that are made of it */
+	bool is_packed; /* one of them holds other parts too */
+	bool is_held;	/* not kept: the task of its only layer fetches it, so
+			 * that few are on disk at a time, and not for long */
+	struct store_partial held;
 };
 
 static int run_download(void *argument, struct error **err)
 {
-	struct download *download = argument;
+	struct build_download *download = argument;
 	const struct lock_file *wheel = &download->package->wheel;
 	struct build *build = download->build;
 	auto_free char *url = NULL;
@@ -36,85 +42,130 @@ static int run_download(void *argument, struct error **err)
 		.sha256 = wheel->sha256,
 		.kind = STORE_DOWNLOAD,
 		.label = label,
+		.held = download->is_held ? &download->held : NULL,
 	};
 
 	int result = fetch_download(build->fetch, build->store, &file, err);
 
-	progress_add(download->progress, 1);
+	progress_add(build->download_progress, 1);
 	return result;
 }
 
-/* Gives a layer the error of a download; the first one stays. */
-static void fail_layer(struct build *build, size_t layer,
-		       const struct error *error)
+/* Notes that a layer is made of a wheel that the store lacks. */
+static void want_wheel(struct build *build, size_t part, bool is_packed,
+		       struct map *by_hash)
 {
-	if (build->errors[layer])
-		return;
-	if (error)
-		err_make(&build->errors[layer], err_class(error), "%s",
-			 err_message(error));
-	else
-		pool_check_cancelled(&build->errors[layer]);
+	const struct lock_package *package =
+		build->assembly->parts[part].package;
+	const struct digest *sha256 = &package->wheel.sha256;
+	struct str key = str_of((const char *)sha256->bytes, DIGEST_BYTES);
+	struct build_download *download = map_get(by_hash, key);
+
+	if (!download) {
+		if (store_download_has(build->store, sha256))
+			return;
+		download = mem_zalloc(1, sizeof *download);
+		download->build = build;
+		download->package = package;
+		download->held = (struct store_partial)STORE_PARTIAL_EMPTY;
+		map_set(by_hash, key, download);
+		array_push(&build->downloads, download);
+	}
+	build->download_of[part] = download;
+	download->is_packed |= is_packed;
+	download->users++;
 }
 
-static bool is_missing_wheel(struct build *build,
-			     const struct assemble_part *part)
-{
-	return part->kind == ASSEMBLE_WHEEL &&
-	       !store_download_has(build->store, &part->package->wheel.sha256);
-}
-
-void build_download(struct build *build)
+void build_add_downloads(struct build *build, struct pool *pool)
 {
 	const struct assembly *assembly = build->assembly;
-	struct pool *pool = pool_new(PARALLEL_DOWNLOADS, 0);
-	struct download *downloads =
-		mem_zalloc(assembly->part_count, sizeof *downloads);
-	struct progress *progress = progress_new("downloads", 0, "files");
-	uint64_t count = 0;
+	bool holds =
+		assembly->manifest->policy.keep_wheels == MANIFEST_KEEP_PACKED;
+	struct map by_hash = MAP_EMPTY;
 
 	for (size_t l = 0; l < assembly->plan.layer_count; l++) {
 		const struct plan_layer *layer = &assembly->plan.layers[l];
 
-		for (size_t i = 0; build->needed[l] && i < layer->part_count;
-		     i++) {
-			size_t number = layer->parts[i];
-			struct download *download = &downloads[number];
-			const struct assemble_part *part =
-				&assembly->parts[number];
-
-			if (download->build || !is_missing_wheel(build, part))
-				continue;
-			*download = (struct download){build, part->package, 0,
-						      progress};
-			struct pool_task task = {
-				.run = run_download,
-				.argument = download,
-				.weight = part->package->wheel.size_bytes,
-			};
-
-			download->task = pool_add(pool, &task);
-			progress_set_total(progress, ++count);
-		}
+		if (!build->needed[l] || build->errors[l])
+			continue;
+		for (size_t i = 0; i < layer->part_count; i++)
+			if (assembly->parts[layer->parts[i]].kind ==
+			    ASSEMBLE_WHEEL)
+				want_wheel(build, layer->parts[i],
+					   layer->part_count > 1, &by_hash);
 	}
-	pool_run(pool);
-	progress_free(progress);
-	for (size_t l = 0; l < assembly->plan.layer_count; l++) {
-		const struct plan_layer *layer = &assembly->plan.layers[l];
+	map_release(&by_hash);
+	build->download_progress =
+		progress_new("downloads", build->downloads.n, "files");
+	array_each (struct build_download *, download, &build->downloads) {
+		struct pool_task task = {
+			.run = run_download,
+			.argument = *download,
+			.weight = (*download)->package->wheel.size_bytes,
+			.waits = true,
+		};
 
-		for (size_t i = 0; build->needed[l] && i < layer->part_count;
-		     i++) {
-			struct download *download = &downloads[layer->parts[i]];
-
-			if (!download->build)
-				continue;
-			if (pool_outcome(pool, download->task) == POOL_DONE)
-				build->hashed[layer->parts[i]] = true;
-			else
-				fail_layer(build, l,
-					   pool_error(pool, download->task));
-		}
+		(*download)->is_held = holds && !(*download)->is_packed &&
+				       (*download)->users == 1;
+		if ((*download)->is_held)
+			continue;
+		(*download)->task = pool_add(pool, &task);
 	}
-	free(downloads);
-	pool_free(pool);
+}
+
+void build_end_downloads(struct build *build)
+{
+	array_each (struct build_download *, download, &build->downloads) {
+		store_partial_release(&(*download)->held);
+		free(*download);
+	}
+	array_release(&build->downloads);
+	progress_free(build->download_progress);
+}
+
+size_t build_downloads_of(const struct build *build, size_t number,
+			  size_t *tasks)
+{
+	const struct plan_layer *layer = &build->assembly->plan.layers[number];
+	size_t n = 0;
+
+	for (size_t i = 0; i < layer->part_count; i++) {
+		const struct build_download *download =
+			build->download_of[layer->parts[i]];
+
+		if (download && !download->is_held)
+			tasks[n++] = download->task;
+	}
+	return n;
+}
+
+int build_begin_wheel(struct build *build, size_t part, struct error **err)
+{
+	struct build_download *download = build->download_of[part];
+
+	return download && download->is_held ? run_download(download, err) : 0;
+}
+
+char *build_wheel_path(const struct build *build, size_t part)
+{
+	const struct build_download *download = build->download_of[part];
+
+	if (download && download->held.path)
+		return str_dup(str_from(download->held.path));
+	return store_download_path(
+		build->store,
+		&build->assembly->parts[part].package->wheel.sha256);
+}
+
+bool build_wheel_was_hashed(const struct build *build, size_t part)
+{
+	return build->download_of[part] != NULL;
+}
+
+void build_end_wheel(struct build *build, size_t part)
+{
+	struct build_download *download = build->download_of[part];
+
+	if (download)
+		store_partial_drop(&download->held);
 }

@@ -137,20 +137,35 @@ static uint64_t wheel_bytes(const struct wheel *wheel)
 	return bytes;
 }
 
-static int add_wheel(struct build *build, const struct assemble_part *part,
-		     struct layer *layer, struct wheel_paths *paths,
-		     struct compiler *compiler, struct error **err)
+/* The wheel stays for the check of paths, without what read it. */
+static void keep_wheel(struct build *build, size_t number, struct wheel *wheel)
 {
+	struct wheel *none = NULL;
+
+	wheel_close(wheel);
+	/* Another layer may have been made of the same part. */
+	if (!atomic_compare_exchange_strong(&build->wheels[number], &none,
+					    wheel))
+		wheel_free(wheel);
+}
+
+static int add_wheel(struct build *build, size_t number, struct layer *layer,
+		     struct wheel_paths *paths, struct compiler *compiler,
+		     struct error **err)
+{
+	const struct assemble_part *part = &build->assembly->parts[number];
 	const struct lock_file *file = &part->package->wheel;
-	auto_free char *path = store_download_path(build->store, &file->sha256);
+
+	if (build_begin_wheel(build, number, err))
+		return -1;
+	auto_free char *path = build_wheel_path(build, number);
 	auto_free char *name = str_dup(file->file);
 	auto_wheel struct wheel *wheel = NULL;
 	struct wheel_options options = {
 		.path = path,
 		.file_name = name,
-		.sha256 = build->hashed[part - build->assembly->parts]
-				  ? NULL
-				  : &file->sha256,
+		.sha256 = build_wheel_was_hashed(build, number) ? NULL
+								: &file->sha256,
 		.root = IMAGE_VENV,
 		.python_major = 3,
 		.python_minor = runtime_python_minor(part->base),
@@ -172,6 +187,8 @@ static int add_wheel(struct build *build, const struct assemble_part *part,
 	int result = wheel_add_to_layer(wheel, layer, &add, err);
 
 	progress_free(progress);
+	if (result == 0)
+		keep_wheel(build, number, mem_steal(wheel));
 	return result;
 }
 
@@ -267,7 +284,7 @@ static int add_part(struct build *build, size_t number, struct layer *layer,
 	case ASSEMBLE_INIT:
 		return add_init(part, layer, err);
 	case ASSEMBLE_WHEEL:
-		return add_wheel(build, part, layer, paths, &compiler, err);
+		return add_wheel(build, number, layer, paths, &compiler, err);
 	case ASSEMBLE_SOURCE:
 		return add_source(build, part, layer, &compiler, err);
 	}
@@ -345,6 +362,8 @@ int build_make_layer(struct build *build, size_t number, struct error **err)
 
 	if (put_record(build->store, &key, result, err))
 		return -1;
+	for (size_t i = 0; i < node->part_count; i++)
+		build_end_wheel(build, node->parts[i]);
 	build->result->known[number] = true;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* Paths that two wheels of one image give different bytes, by hash: the lock
- * knows them by their CRC only. Wheels of layers that were not made here and
- * now need not be in the store, and are the lock's word. */
+ * knows them by their CRC only. Wheels that are not in the store, and of which
+ * no layer was made now, are the lock's word. */
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -28,6 +28,8 @@ static struct wheel *wheel_of(struct checker *checker, size_t number)
 		return NULL;
 	const struct lock_file *file = &part->package->wheel;
 
+	if (build->wheels[number])
+		return build->wheels[number];
 	if (!store_download_has(build->store, &file->sha256))
 		return NULL;
 	if (!checker->wheels[number]) {
