@@ -60,8 +60,10 @@ address_tests() {
 
 thread_tests() {
 	sh scripts/meson-build.sh build-thread -Db_sanitize=thread -- \
-		tests/unit/test_pool tests/unit/test_pyc &&
-		"$python" tests/run_unit build-thread test_pool test_pyc
+		tests/unit/test_pool tests/unit/test_pyc \
+		tests/unit/test_hash tests/unit/test_layer &&
+		"$python" tests/run_unit build-thread test_pool test_pyc \
+			test_hash test_layer
 }
 
 lint() {

@@ -4,30 +4,51 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/hash/thread.h"
 #include "base/mem.h"
 
 void sha256_init(struct sha256 *sha)
 {
+	sha->thread = NULL;
 	sha->context = EVP_MD_CTX_new();
 	if (!sha->context ||
 	    !EVP_DigestInit_ex(sha->context, EVP_sha256(), NULL))
 		abort();
 }
 
+void sha256_init_beside(struct sha256 *sha)
+{
+	sha256_init(sha);
+	sha->thread = sha256_thread_new(sha->context);
+}
+
 void sha256_update(struct sha256 *sha, struct str bytes)
 {
+	if (sha->thread) {
+		sha256_thread_update(sha->thread, bytes);
+		return;
+	}
 	if (!EVP_DigestUpdate(sha->context, bytes.p, bytes.n))
 		abort();
 }
 
+static void end_thread(struct sha256 *sha)
+{
+	if (sha->thread)
+		sha256_thread_end(sha->thread);
+	sha->thread = NULL;
+}
+
 void sha256_final(struct sha256 *sha, struct digest *digest)
 {
+	end_thread(sha);
 	if (!EVP_DigestFinal_ex(sha->context, digest->bytes, NULL))
 		abort();
 }
 
 void sha256_release(struct sha256 *sha)
 {
+	end_thread(sha);
 	EVP_MD_CTX_free(sha->context);
 	sha->context = NULL;
 }

@@ -25,10 +25,16 @@ struct digest_text {
 
 struct sha256 {
 	void *context; /* OpenSSL's */
+	struct sha256_thread *thread;
 };
 
 /* A running hash. final ends it and may be left out; release frees. */
 void sha256_init(struct sha256 *sha);
+
+/* The same, computed beside the caller by a thread with 2 MiB of buffers: for
+ * long runs of bytes that take as long to make as to hash. All of its updates
+ * come from one thread. */
+void sha256_init_beside(struct sha256 *sha);
 void sha256_update(struct sha256 *sha, struct str bytes);
 void sha256_final(struct sha256 *sha, struct digest *digest);
 void sha256_release(struct sha256 *sha);

@@ -62,8 +62,13 @@ struct layer *layer_new(const struct layer_options *options)
 			    layer->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL)))
 			abort();
 	}
-	sha256_init(&layer->blob_sha);
-	sha256_init(&layer->tar_sha);
+	if (options->hash_beside) {
+		sha256_init_beside(&layer->blob_sha);
+		sha256_init_beside(&layer->tar_sha);
+	} else {
+		sha256_init(&layer->blob_sha);
+		sha256_init(&layer->tar_sha);
+	}
 	return layer;
 }
 

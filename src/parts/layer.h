@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -41,7 +42,9 @@ enum {
 struct layer_options {
 	int fd; /* written from where it stands; the caller closes it */
 	enum layer_compression compression;
-	int64_t mtime_s; /* of every entry */
+	int64_t mtime_s;  /* of every entry */
+	bool hash_beside; /* both hashes on threads of their own: for a layer
+			   * that others would have to wait for */
 };
 
 struct layer_result {

@@ -62,6 +62,19 @@ static void open_bases(struct build *build)
 			open_layer_bases(build, l, &build->errors[l]);
 }
 
+bool build_is_last(const struct build *build, size_t layer)
+{
+	const struct plan *plan = &build->assembly->plan;
+	unsigned jobs =
+		build->options->jobs ? build->options->jobs : pool_core_count();
+	uint64_t total = 0;
+
+	for (size_t l = 0; l < plan->layer_count; l++)
+		if (build->needed[l])
+			total += plan->layers[l].compressed_bytes;
+	return jobs > 1 && plan->layers[layer].compressed_bytes > total / jobs;
+}
+
 /* Gives a layer that was not made the error of its task, or of the first
  * download that it needs. */
 static void fail_layer(struct build *build, const struct pool *pool,

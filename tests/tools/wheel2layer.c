@@ -107,7 +107,8 @@ static int make(struct tool *tool, char **arguments, struct error **err)
 {
 	auto_close int fd =
 		fs_open(arguments[0], O_RDWR | O_CREAT | O_TRUNC, 0644, err);
-	struct layer_options options = {fd, tool->compression, 0};
+	struct layer_options options = {.fd = fd,
+					.compression = tool->compression};
 	auto_layer struct layer *layer = layer_new(&options);
 	struct layer_result result;
 

@@ -47,6 +47,49 @@ static void a_running_hash_is_that_of_the_whole(void **state)
 			    "f1809a48a497200e046d39ccc7112cd0");
 }
 
+/* Cut as badly as may be; more than all blocks of the thread hold. */
+static void a_hash_beside_is_the_same(void **state)
+{
+	static char bytes[5 << 20];
+	static const size_t cuts[] = {1, 4097, 262144, sizeof bytes};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (char)(i * i >> 7);
+	for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
+		struct str rest = str_of(bytes, sizeof bytes);
+		struct digest whole, found;
+		auto_sha256 struct sha256 sha;
+
+		/* Byte by byte for as long as a test may take. */
+		if (cuts[c] == 1)
+			rest.n = 70000;
+		whole = digest_of(rest);
+		sha256_init_beside(&sha);
+		while (rest.n) {
+			size_t n = rest.n < cuts[c] ? rest.n : cuts[c];
+
+			sha256_update(&sha, str_slice(rest, 0, n));
+			rest = str_slice(rest, n, rest.n);
+		}
+		sha256_final(&sha, &found);
+		assert_true(digest_eq(&found, &whole));
+	}
+}
+
+static void a_hash_beside_may_be_left_out(void **state)
+{
+	auto_sha256 struct sha256 empty, begun;
+	struct digest found, nothing = digest_of(STR_EMPTY);
+
+	(void)state;
+	sha256_init_beside(&empty);
+	sha256_final(&empty, &found);
+	assert_true(digest_eq(&found, &nothing));
+	sha256_init_beside(&begun);
+	sha256_update(&begun, STR("left out"));
+}
+
 static void reading_digests(void **state)
 {
 	struct digest of_abc = digest_of(STR("abc")), read;
@@ -104,6 +147,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_digests),
 		cmocka_unit_test(a_running_hash_is_that_of_the_whole),
+		cmocka_unit_test(a_hash_beside_is_the_same),
+		cmocka_unit_test(a_hash_beside_may_be_left_out),
 		cmocka_unit_test(reading_digests),
 		cmocka_unit_test(zero_is_no_digest_of_anything),
 		cmocka_unit_test(keys_tell_fields_apart),

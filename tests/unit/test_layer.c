@@ -102,7 +102,13 @@ static void make_text(struct buf *out, size_t n)
 static void make_layer(int fd, enum layer_compression compression, size_t cut,
 		       struct layer_result *result)
 {
-	struct layer_options options = {fd, compression, 1700000000};
+	struct layer_options options = {
+		.fd = fd,
+		.compression = compression,
+		.mtime_s = 1700000000,
+		/* Changes nothing; in one of the cuts. */
+		.hash_beside = cut == 1000,
+	};
 	auto_layer struct layer *layer = layer_new(&options);
 	auto_buf struct buf large = BUF_EMPTY;
 	auto_buf struct buf small = BUF_EMPTY;
@@ -268,7 +274,7 @@ static void expect_error(int (*run)(struct layer *, struct error **),
 			 enum error_class class, const char *message)
 {
 	auto_close int fd = memfd_create("layer", MFD_CLOEXEC);
-	struct layer_options options = {fd, LAYER_GZIP, 0};
+	struct layer_options options = {.fd = fd};
 	auto_layer struct layer *layer = layer_new(&options);
 	auto_err struct error *err = NULL;
 
@@ -391,7 +397,7 @@ static void test_full_disk(void **state)
 	(void)state;
 	struct error *err = NULL;
 	auto_close int fd = fs_open("/dev/full", O_WRONLY, 0, &err);
-	struct layer_options options = {fd, LAYER_GZIP, 0};
+	struct layer_options options = {.fd = fd};
 	auto_layer struct layer *layer = layer_new(&options);
 	struct layer_result result;
 

@@ -59,6 +59,10 @@ size_t build_begin(struct build *build, const struct build_options *options,
 		   struct build_result *result);
 void build_end(struct build *build);
 
+/* True for a layer so large that some cores would have nothing to do but wait
+ * for it. */
+bool build_is_last(const struct build *build, size_t layer);
+
 /* Downloads what the needed layers lack, and makes them. */
 void build_make_needed(struct build *build, size_t needed);
 

@@ -347,6 +347,7 @@ int build_make_layer(struct build *build, size_t number, struct error **err)
 	struct layer_options options = {
 		.fd = writer.fd,
 		.compression = assembly->compression,
+		.hash_beside = build_is_last(build, number),
 	};
 
 	layer = layer_new(&options);
