@@ -90,9 +90,7 @@ static bool is_test(struct str path)
 	       str_find_str(path, STR("/test/")) >= 0;
 }
 
-/* A pyc_function. First-party files are remembered one by one, since they
- * change one by one; those of wheels and the standard library are remembered
- * as layers. */
+/* A pyc_function. */
 static int compile(void *context, struct str source,
 		   const struct digest *digest, struct str path,
 		   struct buf *out, struct error **err)
@@ -103,15 +101,8 @@ static int compile(void *context, struct str source,
 
 	if (compiler->bytecode == MANIFEST_BYTECODE_NO_TESTS && is_test(path))
 		return 0;
-	int result = compiler->mode == PYC_CHECKED
-			     ? bytecode_get(compiler->runtime, source, digest,
-					    path, PYC_CHECKED, out, &verdict,
-					    &problem, err)
-			     : pyc_compile(runtime_compilers(compiler->runtime),
-					   source, path, PYC_UNCHECKED, out,
-					   &verdict, &problem, err);
-
-	if (result)
+	if (bytecode_get(compiler->runtime, source, digest, path,
+			 compiler->mode, out, &verdict, &problem, err))
 		return -1;
 	if (verdict != PYC_COMPILED)
 		log_verbose("no bytecode for " STR_FMT ": %s", STR_ARG(path),
