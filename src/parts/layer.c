@@ -1,6 +1,7 @@
 #include "parts/layer.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <zstd.h>
@@ -13,8 +14,12 @@
 #include "base/pool.h"
 #include "codec/gzip.h"
 
-/* Blob bytes are gathered up to this before they are written. */
-enum { OUT_BYTES = 256 << 10 };
+enum {
+	/* Blob bytes are gathered up to this before they are written, */
+	OUT_BYTES = 256 << 10,
+	/* and up to this before the disk is told of them. */
+	START_BYTES = 16 << 20,
+};
 
 #define ZSTD_LEVEL   3
 #define RUNS_VERSION "runs-1" /* how a tar is cut into gzip members */
@@ -37,7 +42,8 @@ struct layer {
 	ZSTD_CCtx *zstd;
 	struct sha256 blob_sha, tar_sha;
 	uint64_t blob_bytes, tar_bytes;
-	struct map paths; /* to struct known */
+	uint64_t started_bytes; /* of the blob, that the disk was told of */
+	struct map paths;	/* to struct known */
 	struct arena arena;
 
 	/* the file between begin and end */
@@ -99,8 +105,19 @@ static int write_out(struct layer *layer, struct str bytes, struct error **err)
 		return -1;
 	sha256_update(&layer->blob_sha, bytes);
 	layer->blob_bytes += bytes.n;
-	return fs_write_all(layer->options.fd, bytes,
-			    "the temporary file of a layer", err);
+	if (fs_write_all(layer->options.fd, bytes,
+			 "the temporary file of a layer", err))
+		return -1;
+	if (layer->blob_bytes - layer->started_bytes < START_BYTES)
+		return 0;
+	/* A hint, so its result does not count: the sync at the end finds
+	 * little to do, and unwritten pages do not pile up until the kernel
+	 * writes out files that are about to be removed too. */
+	sync_file_range(layer->options.fd, (off_t)layer->started_bytes,
+			(off_t)(layer->blob_bytes - layer->started_bytes),
+			SYNC_FILE_RANGE_WRITE);
+	layer->started_bytes = layer->blob_bytes;
+	return 0;
 }
 
 static int flush_out(struct layer *layer, struct error **err)
