@@ -35,10 +35,10 @@ struct build_options {
 	/* Begin no layer after one has failed, and compare every hash of a
 	 * wheel's RECORD (wheel_add_options.strict). */
 	bool strict;
-	const bool *wanted;    /* per image of the assembly; NULL: all */
-	const bool *bytes;     /* per layer of the plan: its blob has to be
-				* there, whatever the images; NULL: none */
-	bool prove;	       /* no signature counts */
+	const bool *wanted; /* per image of the assembly; NULL: all */
+	const bool *bytes;  /* per layer of the plan: its blob has to be
+			     * there, whatever the images; NULL: none */
+	bool prove;	    /* no signature counts */
 };
 
 /* KNOWN: described in full, but a layer's blob is absent, so that the index
