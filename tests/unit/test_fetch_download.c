@@ -134,16 +134,11 @@ static void progress_earns_more_attempts(void **state)
 	download_by(*state, answer_crumbs, &scene, 0);
 }
 
-/* A server that knows no ranges sends all again. */
-static void answer_short_then_whole(struct exchange *exchange)
+/* A server that knows no ranges, and breaks off. */
+static void answer_beginning(struct exchange *exchange)
 {
-	struct scene *scene = exchange->server->context;
 	struct buf head = BUF_EMPTY;
 
-	if (atomic_fetch_add(&scene->calls, 1)) {
-		server_answer(exchange, 200, "", whole());
-		return;
-	}
 	buf_printf(&head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
 		   BODY_BYTES);
 	buf_append(&head, str_slice(whole(), 0, 12345));
@@ -151,11 +146,36 @@ static void answer_short_then_whole(struct exchange *exchange)
 	buf_release(&head);
 }
 
+/* A server that knows no ranges sends all again. */
+static void answer_short_then_whole(struct exchange *exchange)
+{
+	struct scene *scene = exchange->server->context;
+
+	if (atomic_fetch_add(&scene->calls, 1))
+		server_answer(exchange, 200, "", whole());
+	else
+		answer_beginning(exchange);
+}
+
 static void a_server_without_ranges_sends_all_again(void **state)
 {
 	struct scene scene = {0};
 
 	download_by(*state, answer_short_then_whole, &scene, 2);
+}
+
+/* Else it would be asked a thousand times. */
+static void the_same_beginning_is_no_progress(void **state)
+{
+	struct server *server = server_new(answer_beginning, NULL);
+	auto_free char *url = server_url(server, "/body");
+	const char *urls[] = {url};
+	struct error *error = NULL;
+
+	assert_int_equal(download(*state, urls, 1, BODY_BYTES, &error), -1);
+	assert_error(error, "cannot fetch");
+	assert_in_range(atomic_load(&server->requests), 2, 7);
+	server_free(server);
 }
 
 /* Leaves text as what an earlier attempt at the body fetched. */
@@ -413,6 +433,7 @@ int main(void)
 		TEST(short_bodies_are_continued),
 		TEST(progress_earns_more_attempts),
 		TEST(a_server_without_ranges_sends_all_again),
+		TEST(the_same_beginning_is_no_progress),
 		TEST(what_an_earlier_process_left_is_used),
 		TEST(a_stale_partial_is_dropped),
 		TEST(wrong_bytes_are_never_published),

@@ -20,11 +20,10 @@ struct download {
 	const struct fetch_file *file;
 	const char *url; /* asked now */
 	struct store_partial partial;
-	struct sha256 sha;	/* of the first size_bytes bytes */
-	uint64_t size_bytes;	/* in the partial file */
-	bool resumed;		/* some of them are from before this url */
-	struct buf etag;	/* of what url sends; strong ones only */
-	uint64_t attempt_start; /* size_bytes when the attempt began */
+	struct sha256 sha;   /* of the first size_bytes bytes */
+	uint64_t size_bytes; /* in the partial file */
+	bool resumed;	     /* some of them are from before this url */
+	struct buf etag;     /* of what url sends; strong ones only */
 	struct progress *progress;
 };
 
@@ -118,7 +117,6 @@ static int on_begin(void *context, const struct fetch_response *head,
 	/* The whole file, or not the part that was asked for. */
 	if (download->size_bytes && restart(download, err))
 		return -1;
-	download->attempt_start = 0;
 	return head->status == 206 ? 1 : 0;
 }
 
@@ -152,7 +150,6 @@ static enum attempt attempt(struct download *download,
 
 	if (download->size_bytes && !resume && restart(download, err))
 		return ATTEMPT_FAILED;
-	download->attempt_start = download->size_bytes;
 	if (resume)
 		buf_printf(&range, "%llu-",
 			   (unsigned long long)download->size_bytes);
@@ -194,6 +191,7 @@ static int get_bytes(struct download *download, struct error **err)
 {
 	struct retry retry = {download->fetch, download->url, 0};
 	uint64_t wanted = download->file->size_bytes, retry_after_s;
+	uint64_t furthest_bytes = download->size_bytes;
 
 	for (unsigned i = 0; i < MAX_ATTEMPTS; i++) {
 		auto_fetch_response struct fetch_response response =
@@ -209,8 +207,12 @@ static int get_bytes(struct download *download, struct error **err)
 			outcome = judge(download, &response, &problem);
 		if (outcome == ATTEMPT_ANSWERED)
 			return 0;
-		if (download->size_bytes > download->attempt_start)
+		/* Progress is what no attempt had: a server without ranges may
+		 * send the same beginning for ever. */
+		if (download->size_bytes > furthest_bytes) {
+			furthest_bytes = download->size_bytes;
 			retry.failures = 0;
+		}
 		if (outcome == ATTEMPT_FAILED ||
 		    retry_wait(&retry, retry_after_s, err_message(problem),
 			       &problem))
