@@ -130,8 +130,12 @@ static void explain_to(struct resolve_run *run,
 	} else if (str_find_str(reason, STR("was not found")) >= 0) {
 		resolve_note(run, instance, "lock-not-found", at, STR_FMT,
 			     STR_ARG(reason));
-		resolve_note_hint(run,
-				  "check the spelling; a package of another "
+		resolve_note_hint(
+			run,
+			str_find_str(reason, STR("An index answered")) >= 0
+				? "give the login of the index, in netrc or in "
+				  "its URL; or check the spelling"
+				: "check the spelling; a package of another "
 				  "index is bound to it by "
 				  "tracks.NAME.indexes");
 	} else {

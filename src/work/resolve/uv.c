@@ -348,12 +348,13 @@ static void append_words(struct buf *out, struct str line)
 	}
 }
 
-/* uv's explanation: what follows its first line, up to its hints. */
+/* uv's explanation: what follows its first line, up to its hints; of those,
+ * that an index refused to answer. */
 static struct str shorten(struct str errors, struct arena *arena)
 {
 	auto_buf struct buf out = BUF_EMPTY;
+	struct str all = errors, line;
 	bool has_begun = false;
-	struct str line;
 
 	while (str_line(&errors, &line)) {
 		if (str_starts(str_trim(line), STR("hint:")))
@@ -368,6 +369,12 @@ static struct str shorten(struct str errors, struct arena *arena)
 			out.n--;
 		buf_append_text(&out, " ...");
 	}
+	if (str_find_str(all, STR("401 Unauthorized")) >= 0)
+		buf_append_text(&out, " (An index answered 401: it wants a "
+				      "login.)");
+	else if (str_find_str(all, STR("403 Forbidden")) >= 0)
+		buf_append_text(&out, " (An index answered 403: it forbids "
+				      "this.)");
 	return arena_str(arena, buf_str(&out));
 }
 
