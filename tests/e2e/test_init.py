@@ -166,7 +166,7 @@ def test_answers_are_laid_over_what_is_read(fleet):
     made = fleet(PAIR)
     written = answered(made, """\
 fleet: mine
-machines: {pc2: {threads: 2, track: null}}
+machines: {pc2: {threads: 2, gpu_fallback: null}}
 templates: {web: {gpu: optional, extra: [a, b]}}
 services:
   "Chat*": {like: web, ports: {http: 1}, data: null}
@@ -175,7 +175,7 @@ services:
 """)
     assert written["fleet"] == "mine"
     assert written["machines"]["pc2"]["threads"] == 2
-    assert "track" not in written["machines"]["pc2"]
+    assert "gpu_fallback" not in written["machines"]["pc2"]
     assert written["services"]["Chat"] == {
         "like": "web", "machines": "a", "run": "chat.py", "ports": {"http": 1}}
     assert written["services"]["Eyes"] == {
