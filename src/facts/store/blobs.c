@@ -255,7 +255,7 @@ void store_partial_release(struct store_partial *partial)
 	/* An empty one is nothing to resume. */
 	struct stat info;
 
-	if (partial->fd >= 0 && fstat(partial->fd, &info) == 0 &&
+	if (partial->path && fstat(partial->fd, &info) == 0 &&
 	    info.st_size == 0 && info.st_nlink)
 		unlink(partial->path);
 	free(partial->path);
