@@ -23,12 +23,12 @@ struct graph_scan walk_scan(struct walk *walk, size_t file)
 }
 
 struct late *walk_late(struct walk *walk, const struct node *node,
-		       const struct pyscan_import *import)
+		       const struct edge *edge)
 {
-	struct graph_scan scan = walk_scan(walk, node->file);
-	struct str key = arena_printf(&walk->scratch, STR_FMT " %zu",
-				      STR_ARG(node->name),
-				      (size_t)(import - scan.scan->imports));
+	struct str name = edge->import->name;
+	struct str key = arena_printf(&walk->scratch, STR_FMT " %u:%u " STR_FMT,
+				      STR_ARG(node->name), edge->import->line,
+				      edge->import->column, STR_ARG(name));
 	struct late *late = map_get(&walk->late, key);
 
 	if (!late) {
@@ -92,8 +92,8 @@ static void edge_take_name(struct walk *walk, struct node *node,
 						      STR_ARG(import->name)));
 	if (sub && (sub->kind == NODE_FILE || sub->kind == NODE_FOLDERS)) {
 		edge->sub = sub;
-		edge->loads_sub = sub_level(
-			binding, walk_late(walk, node, import), &level);
+		edge->loads_sub =
+			sub_level(binding, walk_late(walk, node, edge), &level);
 		if (edge->loads_sub)
 			walk_reach(walk, sub, level, node, import->line);
 		return;
@@ -128,6 +128,36 @@ static void edge_make(struct walk *walk, struct node *node,
 		edge_take_name(walk, node, edge);
 }
 
+/* `from target import *` takes what __all__ names, modules too. */
+static void edge_imply(struct walk *walk, struct node *node, struct edge *star)
+{
+	const struct node *target = star->target;
+	struct graph_scan known;
+
+	if (!target || target->kind != NODE_FILE || target == node)
+		return;
+	known = walk_scan(walk, target->file);
+	if (!known.scan || !known.compiles || known.scan->all_count == 0)
+		return;
+	size_t n = known.scan->all_count;
+	struct pyscan_import *imports =
+		arena_new_array(walk->arena, struct pyscan_import, n);
+
+	star->implied = arena_new_array(&walk->scratch, struct edge, n);
+	for (size_t i = 0; i < n; i++) {
+		struct edge *edge = &star->implied[star->implied_count++];
+
+		imports[i] = *star->import;
+		imports[i].name = known.scan->all[i];
+		*edge = (struct edge){.import = &imports[i],
+				      .module = star->module,
+				      .target = star->target,
+				      .uncertain = star->uncertain,
+				      .is_implied = true};
+		edge_take_name(walk, node, edge);
+	}
+}
+
 static void node_expand(struct walk *walk, struct node *node)
 {
 	node->scan = walk_scan(walk, node->file);
@@ -137,11 +167,16 @@ static void node_expand(struct walk *walk, struct node *node)
 
 	node->edges = arena_new_array(&walk->scratch, struct edge,
 				      scan->import_count);
-	for (size_t i = 0; i < scan->import_count; i++)
-		if (!scan->imports[i].never &&
-		    (node->is_main || !scan->imports[i].only_main))
-			edge_make(walk, node, &scan->imports[i],
-				  &node->edges[node->edge_count++]);
+	node->edge_count = scan->import_count;
+	for (size_t i = 0; i < scan->import_count; i++) {
+		const struct pyscan_import *import = &scan->imports[i];
+
+		if (import->never || (import->only_main && !node->is_main))
+			continue;
+		edge_make(walk, node, import, &node->edges[i]);
+		if (str_eq(import->name, STR("*")))
+			edge_imply(walk, node, &node->edges[i]);
+	}
 }
 
 /* Strongest first: what is taken has its final level. */

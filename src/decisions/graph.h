@@ -12,11 +12,9 @@
  * What is not followed exactly: a folder that a reached file adds to sys.path
  * counts for the whole walk, also for imports that ran before; of several that
  * are put in front, the last that the walk met is first. Whether an `if` is
- * taken is not known: its imports count, its names are bound. A handler's
- * import stays guarded where the import before it fails for sure, and so does
- * one whose file raises what `except ImportError` lets through (SyntaxError).
- * Cycles through a module that failed under a guard are not always judged
- * right: of 5,000 random trees about 17 differ, for this reason or others.
+ * taken is not known: its imports count, its names are bound. What else than an
+ * import a `try` binds or raises is not known either. Modules of the standard
+ * library and of distributions are taken to load, and to have every name.
  */
 #pragma once
 
@@ -88,9 +86,22 @@ struct graph_start {
 	 * none. NULL: nothing is known of distributions. */
 	bool (*is_third_party)(void *context, struct str module);
 	void *third_party_context;
+	/* True where no distribution has this module, or (name is not "") this
+	 * name of it. NULL: nothing is known. */
+	bool (*is_missing)(void *context, struct str module, struct str name);
+	void *missing_context;
 
 	graph_need *need;
 	void *need_context;
+};
+
+/* What it does to the start that an import fails, or that a file does not
+ * compile, by the handlers around it and around who imports it. */
+enum graph_effect {
+	GRAPH_BY_LEVEL, /* not followed: hard ones end it */
+	GRAPH_STOPS,
+	GRAPH_MAY_STOP, /* that depends on what is uncertain */
+	GRAPH_GOES_ON,	/* it is caught, or never comes to it */
 };
 
 struct graph_reached {
@@ -101,6 +112,7 @@ struct graph_reached {
 	uint32_t from_line;
 	struct str module; /* as which it is loaded first; "__main__" */
 	bool compiles;
+	enum graph_effect effect; /* where it does not */
 	const struct pyscan *scan;
 };
 
@@ -130,6 +142,7 @@ struct graph_import {
 	enum pyscan_level own_level; /* in its file alone */
 	enum graph_owner owner;
 	enum graph_problem problem;
+	enum graph_effect effect;
 	/* The problem may not be one: __getattr__, a star import of unknown
 	 * names, globals(), an edit of __path__, an order of imports that
 	 * depends on a guarded one. */

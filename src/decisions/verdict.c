@@ -15,10 +15,18 @@ struct judge {
 	} all;
 };
 
-/* False where nobody has to know: it is for type checkers only. */
-static bool level_of(enum pyscan_level level, enum diagnostic_level *out)
+bool verdict_level(enum pyscan_level level, enum graph_effect effect,
+		   enum diagnostic_level *out)
 {
+	static const enum diagnostic_level levels[] = {
+		[GRAPH_STOPS] = DIAGNOSTIC_ERROR,
+		[GRAPH_MAY_STOP] = DIAGNOSTIC_UNCERTAIN,
+		[GRAPH_GOES_ON] = DIAGNOSTIC_WARNING,
+	};
+
 	*out = level == PYSCAN_HARD ? DIAGNOSTIC_ERROR : DIAGNOSTIC_WARNING;
+	if (effect != GRAPH_BY_LEVEL)
+		*out = levels[effect];
 	return level != PYSCAN_TYPING;
 }
 
@@ -109,7 +117,8 @@ static void judge_file(struct judge *judge, const struct graph_reached *reached)
 			: NULL;
 	struct diagnostic diagnostic = {.file = path_of(judge, reached->file)};
 
-	if (!problem || !level_of(reached->level, &diagnostic.level))
+	if (!problem ||
+	    !verdict_level(reached->level, reached->effect, &diagnostic.level))
 		return;
 	diagnostic.code = problem->code;
 	diagnostic.message = problem->message;
@@ -254,13 +263,14 @@ static void judge_problem(struct judge *judge,
 		say_circular(judge, import, diagnostic);
 		break;
 	}
-	if (!import->uncertain) {
-		array_push(&judge->all, *diagnostic);
-	} else if (diagnostic->level == DIAGNOSTIC_ERROR &&
-		   !allows_file(judge, diagnostic->file)) {
+	if (import->uncertain && import->effect == GRAPH_BY_LEVEL &&
+	    diagnostic->level == DIAGNOSTIC_ERROR)
 		diagnostic->level = DIAGNOSTIC_UNCERTAIN;
+	if (diagnostic->level == DIAGNOSTIC_UNCERTAIN
+		    ? !allows_file(judge, diagnostic->file)
+		    : !import->uncertain ||
+			      diagnostic->level == DIAGNOSTIC_ERROR)
 		array_push(&judge->all, *diagnostic);
-	}
 }
 
 static void judge_unmapped(struct judge *judge,
@@ -299,7 +309,7 @@ static void judge_import(struct judge *judge, size_t number)
 	/* That the entry is not there has been said. */
 	if (import->file == GRAPH_NO_FILE && import->problem != GRAPH_FINE)
 		return;
-	if (!level_of(import->level, &diagnostic.level) ||
+	if (!verdict_level(import->level, import->effect, &diagnostic.level) ||
 	    allows_import(judge, import->module, diagnostic.file))
 		return;
 	if (import->problem != GRAPH_FINE || import->uncertain)

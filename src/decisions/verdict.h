@@ -5,8 +5,8 @@
  * several services share. Does not know: how these were found. Values in,
  * values out.
  *
- * What an import needs and is not there is an error where the import is hard, a
- * warning where it is guarded or lazy, and nothing where it is for type
+ * What an import needs and is not there is an error where that ends the start,
+ * a warning where it is guarded or lazy, and nothing where it is for type
  * checkers only. What cannot be known is uncertain, unless `allow` answers it.
  */
 #pragma once
@@ -96,6 +96,11 @@ struct verdict_input {
 	/* What others found (missing data files, libraries); merged in. */
 	struct diagnostics others;
 };
+
+/* How bad it is that an import fails, or that a file does not compile. False
+ * where nobody has to know: it is for type checkers only. */
+bool verdict_level(enum pyscan_level level, enum graph_effect effect,
+		   enum diagnostic_level *out);
 
 /* Judges a service. The result is in arena, and borrows from the input. */
 void verdict_make(const struct verdict_input *input, struct arena *arena,

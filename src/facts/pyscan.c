@@ -18,6 +18,8 @@ static void finish(struct scan *scan)
 {
 	names_finish(scan);
 	FINISH(scan, imports, import_count, struct pyscan_import);
+	FINISH(scan, steps, step_count, struct pyscan_step);
+	FINISH(scan, all, all_count, struct str);
 	FINISH(scan, dynamics, dynamic_count, struct pyscan_dynamic);
 	FINISH(scan, paths, path_count, struct pyscan_path);
 	FINISH(scan, literals, literal_count, struct pyscan_literal);
@@ -50,7 +52,7 @@ void pyscan(struct str source, unsigned minor, struct arena *arena,
 
 const char *pyscan_version(void)
 {
-	return "2";
+	return "3";
 }
 
 const char *pyscan_level_text(enum pyscan_level level)

@@ -31,6 +31,7 @@ struct pyscan_import {
 	struct str module; /* dotted, as written; "" of `from . import x` */
 	struct str name;   /* of a from-import: one per name, "*" for all;
 			    * "" of a plain import */
+	struct str bound;  /* the name of the module that it binds, or "" */
 	unsigned dots;	   /* leading dots of a from-import */
 	enum pyscan_level level;
 	bool only_main;	 /* in the body of `if __name__ == "__main__"` */
@@ -39,6 +40,37 @@ struct pyscan_import {
 			  * sys.version_info, sys.platform or os.name */
 	uint32_t line;	 /* of the statement or call, from 1 */
 	uint32_t column; /* the same, in characters from 1 */
+};
+
+/* What an import may raise, and what a handler catches: a set. */
+enum pyscan_error {
+	PYSCAN_NOT_FOUND = 1,	 /* ModuleNotFoundError */
+	PYSCAN_IMPORT_ERROR = 2, /* any other ImportError */
+	PYSCAN_SYNTAX_ERROR = 4,
+	PYSCAN_TYPE_ERROR = 8,
+	PYSCAN_VALUE_ERROR = 16,
+	PYSCAN_ATTRIBUTE_ERROR = 32,
+	PYSCAN_OTHER_ERROR = 64, /* that `except Exception` catches */
+	PYSCAN_EXIT = 128,	 /* that it does not */
+};
+
+/* What a start of the module does: its imports in order, and the statements
+ * that decide which of them happen. `with suppress(X)` is a try whose handler
+ * does nothing. */
+enum pyscan_flow {
+	PYSCAN_RUN, /* import number value */
+	PYSCAN_TRY,
+	PYSCAN_EXCEPT, /* a handler of the errors in value */
+	PYSCAN_RAISE,  /* the end of a handler: one of the errors, or 0 for that
+			* which was caught */
+	PYSCAN_ELSE,
+	PYSCAN_FINALLY,
+	PYSCAN_END, /* of the try */
+};
+
+struct pyscan_step {
+	enum pyscan_flow flow;
+	uint32_t value;
 };
 
 enum pyscan_what {
@@ -84,6 +116,7 @@ struct pyscan_name {
 	struct str name;
 	uint32_t line; /* of the first; where an import binds it, that of the
 			* import's statement */
+	uint32_t plain_line; /* of the first that is no import, or 0 */
 };
 
 /* A string literal that looks like a path or module: at most 200 bytes, of
@@ -97,6 +130,8 @@ struct pyscan_literal {
 struct pyscan {
 	struct pyscan_import *imports; /* in source order */
 	size_t import_count;
+	struct pyscan_step *steps; /* without lazy, typing and `never` ones */
+	size_t step_count;
 	struct pyscan_dynamic *dynamics; /* so are these */
 	size_t dynamic_count;
 	struct pyscan_path *paths;
@@ -105,6 +140,10 @@ struct pyscan {
 	size_t name_count;
 	struct pyscan_literal *literals; /* in source order */
 	size_t literal_count;
+	struct str *all; /* the literals of __all__, in source order */
+	size_t all_count;
+	bool has_all;		/* it is set */
+	bool is_all_open;	/* and has more than these */
 	bool has_star_import;	/* names are not all known */
 	bool has_getattr;	/* a module __getattr__ */
 	bool has_dynamic_names; /* globals()[...], setattr on the module */

@@ -49,6 +49,16 @@ static bool is_third_party(void *context, struct str module)
 	return has(json_get_array(tree->asked, "regular"), module);
 }
 
+static bool is_missing(void *context, struct str module, struct str name)
+{
+	struct tree *tree = context;
+
+	if (name.n > 0)
+		module = arena_printf(&tree->arena, STR_FMT "." STR_FMT,
+				      STR_ARG(module), STR_ARG(name));
+	return !has(json_get_array(tree->asked, "installed"), module);
+}
+
 static int need(void *context, size_t file, struct graph_scan *out,
 		struct error **err)
 {
@@ -100,6 +110,8 @@ static void walk(struct tree *tree, unsigned minor, struct graph *graph)
 		.stdlib_context = &tree->stdlib,
 		.is_third_party = is_third_party,
 		.third_party_context = tree,
+		.is_missing = is_missing,
+		.missing_context = tree,
 		.need = need,
 		.need_context = tree,
 	};
@@ -118,13 +130,8 @@ static void walk(struct tree *tree, unsigned minor, struct graph *graph)
 /* As the lists of files of the wheels would say. */
 static bool is_owned(struct tree *tree, const struct graph_import *import)
 {
-	const json_t *installed = json_get_array(tree->asked, "installed");
-	struct str module = import->module;
-
-	if (import->is_missing_below && import->name.n > 0)
-		module = arena_printf(&tree->arena, STR_FMT "." STR_FMT,
-				      STR_ARG(module), STR_ARG(import->name));
-	return has(installed, module);
+	return !is_missing(tree, import->module,
+			   import->is_missing_below ? import->name : STR_EMPTY);
 }
 
 static void judge(struct tree *tree, const struct graph *graph,

@@ -10,8 +10,7 @@ static int name_compare(const void *key, const void *element)
 	return str_cmp(*name, other->name);
 }
 
-static const struct pyscan_name *find_name(const struct pyscan *scan,
-					   struct str name)
+const struct pyscan_name *scan_name(const struct pyscan *scan, struct str name)
 {
 	if (scan->name_count == 0)
 		return NULL;
@@ -20,7 +19,7 @@ static const struct pyscan_name *find_name(const struct pyscan *scan,
 }
 
 /* What every module has, unasked. */
-static bool is_given(struct str name)
+bool name_is_given(struct str name)
 {
 	static const struct str given[] = {
 		STR_INIT("__annotations__"), STR_INIT("__builtins__"),
@@ -35,6 +34,16 @@ static bool is_given(struct str name)
 		if (str_eq(given[i], name))
 			return true;
 	return false;
+}
+
+bool star_gives(const struct pyscan *scan, struct str name)
+{
+	if (!scan->has_all)
+		return !str_starts(name, STR("_"));
+	for (size_t i = 0; i < scan->all_count; i++)
+		if (str_eq(scan->all[i], name))
+			return true;
+	return scan->is_all_open;
 }
 
 /* True where a first-party module that the import needs is not there. */
@@ -75,7 +84,6 @@ static enum binding binds_by_star(struct walk *walk, struct node *node,
 				  const struct pyscan_import *import,
 				  struct str name)
 {
-	const struct late *late = walk_late(walk, node, import);
 	struct str module;
 
 	if (!walk_absolute(walk, node, import, &module))
@@ -88,10 +96,11 @@ static enum binding binds_by_star(struct walk *walk, struct node *node,
 		return BINDING_NONE;
 	enum binding binding = binds(walk, target, name, UINT32_MAX);
 
-	if (binding == BINDING_NONE)
+	struct graph_scan scan = walk_scan(walk, target->file);
+
+	if (binding == BINDING_NONE ||
+	    (scan.scan && !star_gives(scan.scan, name)))
 		return BINDING_NONE;
-	if (str_starts(name, STR("_")) || late->is_partial)
-		return BINDING_UNKNOWN;
 	return import->level == PYSCAN_HARD ? binding : BINDING_UNKNOWN;
 }
 
@@ -107,7 +116,7 @@ static enum binding binds(struct walk *walk, struct node *node, struct str name,
 	node->query = walk->query;
 	if (!scan.scan || !scan.compiles)
 		return BINDING_WEAK;
-	const struct pyscan_name *known = find_name(scan.scan, name);
+	const struct pyscan_name *known = scan_name(scan.scan, name);
 
 	if (known && known->line < before)
 		return binding_of(walk, node, scan.scan, known);
@@ -132,7 +141,7 @@ static enum binding binds(struct walk *walk, struct node *node, struct str name,
 enum binding walk_binds(struct walk *walk, struct node *node, struct str name,
 			uint32_t before)
 {
-	if (is_given(name))
+	if (name_is_given(name))
 		return BINDING_SURE;
 	if (node->kind != NODE_FILE)
 		return BINDING_NONE;

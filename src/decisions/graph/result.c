@@ -30,6 +30,24 @@ static int reached_compare(const void *a, const void *b)
 	return order ? order : str_cmp(x->module, y->module);
 }
 
+static enum graph_effect effect_of(const bool *stops)
+{
+	if (stops[0] && stops[1])
+		return GRAPH_STOPS;
+	return stops[0] || stops[1] ? GRAPH_MAY_STOP : GRAPH_GOES_ON;
+}
+
+/* A hard file that the order never comes to need not be loaded. */
+static enum pyscan_level level_of(const struct walk *walk,
+				  const struct node *node)
+{
+	bool is_missed = !node->ran[0] && !node->ran[1] && !walk->is_cut;
+
+	return node->level == PYSCAN_HARD && node->scan.compiles && is_missed
+		       ? PYSCAN_GUARDED
+		       : node->level;
+}
+
 static void result_files(struct walk *walk, struct graph *out)
 {
 	size_t n = 0;
@@ -42,7 +60,9 @@ static void result_files(struct walk *walk, struct graph *out)
 		if (node->is_reached)
 			out->files[n++] = (struct graph_reached){
 				.file = node->file,
-				.level = node->level,
+				.level = level_of(walk, node),
+				.effect = walk->is_cut ? GRAPH_BY_LEVEL
+						       : effect_of(node->stops),
 				.from_file = node->from_file,
 				.from_line = node->from_line,
 				.module = node->name,
@@ -86,8 +106,25 @@ static void import_own(const struct edge *edge, struct graph_import *import)
 	}
 }
 
-static void rows_add(struct rows *rows, const struct node *node,
-		     const struct edge *edge)
+/* Whether it ends the start that nothing has a module is known only where it
+ * is known what distributions have. */
+static enum graph_effect edge_effect(const struct walk *walk,
+				     const struct node *node,
+				     const struct edge *edge)
+{
+	const struct node *target = edge->target;
+	bool is_open = target && (target->kind == NODE_THIRD_PARTY ||
+				  (target->is_open && !edge->sub));
+
+	if (walk->is_cut || !(node->ran[0] && node->ran[1]) ||
+	    (is_open && !walk->start->is_missing))
+		return GRAPH_BY_LEVEL;
+	return effect_of(edge->stops);
+}
+
+static void rows_add(struct rows *rows, const struct walk *walk,
+		     const struct node *node, const struct edge *edge,
+		     size_t number)
 {
 	const struct pyscan_import *import = edge->import;
 	struct row row = {
@@ -99,6 +136,7 @@ static void rows_add(struct rows *rows, const struct node *node,
 						      import->level),
 				.own_level = import->level,
 				.problem = edge->problem,
+				.effect = edge_effect(walk, node, edge),
 				.uncertain = edge->uncertain,
 				.by_call = import->by_call,
 				.target = GRAPH_NO_FILE,
@@ -106,7 +144,7 @@ static void rows_add(struct rows *rows, const struct node *node,
 				.line = import->line,
 				.column = import->column,
 			},
-		.number = (size_t)(import - node->scan.scan->imports),
+		.number = number,
 	};
 
 	import_own(edge, &row.import);
@@ -134,7 +172,15 @@ static void rows_add_start(struct rows *rows, const struct walk *walk)
 	array_push(rows, row);
 }
 
-/* The strongest level first, then what is worst. */
+/* By level: hard ones end the start. */
+static int effect_rank(const struct graph_import *import)
+{
+	if (import->effect != GRAPH_BY_LEVEL)
+		return (int)import->effect;
+	return import->level == PYSCAN_HARD ? GRAPH_STOPS : GRAPH_GOES_ON;
+}
+
+/* What is worst first. */
 static int row_compare(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
@@ -144,6 +190,10 @@ static int row_compare(const void *a, const void *b)
 		order = size_compare(x->number, y->number);
 	if (order == 0)
 		order = str_cmp(x->import.module, y->import.module);
+	if (order == 0)
+		order = str_cmp(x->import.name, y->import.name);
+	if (order == 0)
+		order = effect_rank(&x->import) - effect_rank(&y->import);
 	if (order == 0)
 		order = size_compare(x->import.level, y->import.level);
 	if (order == 0)
@@ -155,16 +205,29 @@ static int row_compare(const void *a, const void *b)
 static bool row_is_same(const struct row *a, const struct row *b)
 {
 	return a->import.file == b->import.file && a->number == b->number &&
-	       str_eq(a->import.module, b->import.module);
+	       str_eq(a->import.module, b->import.module) &&
+	       str_eq(a->import.name, b->import.name);
 }
 
 static void result_imports(struct walk *walk, struct graph *out)
 {
 	struct rows rows = ARRAY_EMPTY;
 
-	array_each (struct node *, node, &walk->all)
-		for (size_t i = 0; i < (*node)->edge_count; i++)
-			rows_add(&rows, *node, &(*node)->edges[i]);
+	array_each (struct node *, place, &walk->all) {
+		const struct node *node = *place;
+
+		for (size_t i = 0; i < node->edge_count; i++) {
+			const struct edge *edge = &node->edges[i];
+
+			if (!edge->import)
+				continue;
+			rows_add(&rows, walk, node, edge, i);
+			for (size_t k = 0; k < edge->implied_count; k++)
+				if (edge->implied[k].problem != GRAPH_FINE)
+					rows_add(&rows, walk, node,
+						 &edge->implied[k], i);
+		}
+	}
 	rows_add_start(&rows, walk);
 	array_sort(&rows, row_compare);
 	out->imports =

@@ -4,7 +4,8 @@
  * several (the script as "__main__" and by its name). graph/tree.c looks names
  * up, graph/resolve.c makes nodes, graph/begin.c reaches the
  * first of them, graph/names.c knows what a module binds, graph/order.c runs
- * the imports of a start in their order, graph/result.c makes the result.
+ * the imports of a start in their order and graph/live.c knows what a module
+ * has meanwhile, graph/result.c makes the result.
  */
 #pragma once
 
@@ -78,30 +79,44 @@ struct node {
 	size_t from_file;
 	uint32_t from_line;
 	struct graph_scan scan;
-	struct edge *edges;
+	struct edge *edges; /* one per import of the scan */
 	size_t edge_count;
 
+	uint64_t query; /* of graph/names.c and live.c: the last that came */
+
+	/* of graph/order.c */
 	enum node_state state;
 	const struct edge *running; /* the import that is under way */
-	uint64_t query;		    /* of graph/names.c: the last that came */
+	size_t life;		    /* how often it was begun */
+	size_t attribute_of; /* that life of its parent, plus 1, which has it
+			      * as an attribute; 0: none */
+	bool ran[2], stops[2];
 };
 
 /* An import of a node. */
 struct edge {
-	const struct pyscan_import *import;
-	struct str module; /* absolute, or as written */
+	const struct pyscan_import *import; /* NULL: it does not count here */
+	struct str module;		    /* absolute, or as written */
 	struct node *target;
 	struct node *sub; /* `from target import sub`, where it is a module */
 	bool loads_sub;
 	enum graph_problem problem;
 	bool uncertain;
-	bool is_circular[2]; /* in the order of graph/order.c */
+	/* `from target import NAME`, one for each of target's __all__ */
+	struct edge *implied;
+	size_t implied_count;
+	bool is_implied;
+
+	/* of graph/order.c, by its two runs */
+	bool ran[2], fails[2], stops[2];
+	bool is_circular;
+	bool is_done;	 /* in this life of its module */
+	uint32_t before; /* a star: what target bound above this line */
 };
 
 /* What the order of imports showed of one of them; kept from round to round. */
 struct late {
 	bool loads_sub[2];
-	bool is_partial; /* a star import of a module that is under way */
 };
 
 /* A folder that a reached file adds to sys.path. */
@@ -128,6 +143,7 @@ struct walk {
 
 	/* of a round */
 	bool has_changed;
+	bool is_cut; /* the order was too long to follow */
 	uint64_t query;
 	struct folders front, back; /* of sys.path around the installed ones */
 	bool *front_is_lazy, *back_is_lazy;
@@ -161,14 +177,29 @@ bool walk_absolute(struct walk *walk, const struct node *node,
 struct graph_scan walk_scan(struct walk *walk, size_t file);
 
 struct late *walk_late(struct walk *walk, const struct node *node,
-		       const struct pyscan_import *import);
+		       const struct edge *edge);
 
+/* Whether `from module import *` gives a name, by __all__ or the underscore;
+ * what the module has is another question. */
+bool star_gives(const struct pyscan *scan, struct str name);
+bool name_is_given(struct str name);
+
+/* The entry of a scan for a name that the module binds, or NULL. */
+const struct pyscan_name *scan_name(const struct pyscan *scan, struct str name);
+
+/* The line above which a module has come; UINT32_MAX: it is through. */
+uint32_t live_line(const struct node *node);
+
+/* Whether a module has an attribute at this moment of the order. steps is what
+ * is left to be looked at. */
 enum binding {
 	BINDING_NONE,
 	BINDING_UNKNOWN, /* it may have it: __getattr__, unknown stars */
 	BINDING_WEAK,	 /* by an import that need not have happened */
 	BINDING_SURE,
 };
+enum binding live_has(struct walk *walk, struct node *node, struct str name,
+		      size_t *steps);
 
 /* Whether a module has an attribute once it has run. before: only what it binds
  * above this line; UINT32_MAX: all. */
@@ -186,8 +217,8 @@ void walk_reach_chain(struct walk *walk, struct node *node,
 /* Reaches what the start names. */
 void walk_begin(struct walk *walk);
 
-/* Runs the imports of the start in their order, and says which meet a module
- * that is still being loaded. Sets has_changed where that reaches more. */
+/* Runs the imports of the start in their order, and says which end it. Sets
+ * has_changed where that reaches more. */
 void walk_order(struct walk *walk);
 
 /* Fills *out from the walk's last round. */

@@ -84,12 +84,10 @@ static void import_add(const struct call *call, struct pyscan_import import)
 	struct scan *scan = call->scan;
 
 	import.by_call = true;
-	import.level = call->context.level;
-	import.only_main = call->context.only_main;
-	import.never = call->context.never;
+	import.bound = STR_EMPTY;
 	import.line = line_at(scan, call_start(call));
 	import.column = column_at(scan, call_start(call));
-	array_push(&scan->imports, import);
+	import_push(scan, &call->context, import);
 }
 
 /* The whole argument as a literal. */

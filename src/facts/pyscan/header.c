@@ -61,32 +61,8 @@ static struct context context_add(struct context a, struct context b)
 				.never = a.never || b.never};
 }
 
-static bool is_import_error(struct str dotted)
-{
-	struct str name = last_part(dotted);
-
-	return str_eq(name, STR("ImportError")) ||
-	       str_eq(name, STR("ModuleNotFoundError")) ||
-	       str_eq(name, STR("Exception")) ||
-	       str_eq(name, STR("BaseException"));
-}
-
-/* Is there a name of an import error in a list of exceptions? */
-static bool has_import_error(struct scan *scan, size_t i, size_t end)
-{
-	while (i < end) {
-		size_t part = part_end(scan, i, end), next;
-		struct str name = dotted_name(scan, i, part, &next);
-
-		if (name.n && next == part && is_import_error(name))
-			return true;
-		i = part + 1;
-	}
-	return false;
-}
-
-/* Does `except ...` catch a failed import? */
-static bool catches(struct scan *scan, struct str header)
+/* The errors that `except ...` catches. */
+static unsigned catches(struct scan *scan, struct str header)
 {
 	size_t first = tokens_of(scan, header), end = scan->tokens.n;
 	size_t i = first + 1, stop = i;
@@ -97,15 +73,18 @@ static bool catches(struct scan *scan, struct str header)
 	bool bare = i >= end;
 
 	brackets_strip(scan, &i, &stop);
-	bool found = bare || has_import_error(scan, i, stop);
+	unsigned found = bare ? errors_of(STR("BaseException"))
+			      : errors_in(scan, i, stop);
 
 	scan->tokens.n = first;
 	return found;
 }
 
-/* Is `suppress(ImportError)` among the managers of a with statement? */
-static bool suppresses(struct scan *scan, size_t i, size_t end)
+/* The errors of `suppress(...)` among the managers of a with statement. */
+static unsigned suppresses(struct scan *scan, size_t i, size_t end)
 {
+	unsigned found = 0;
+
 	brackets_strip(scan, &i, &end);
 	while (i < end) {
 		size_t part = part_end(scan, i, end), next;
@@ -115,14 +94,12 @@ static bool suppresses(struct scan *scan, size_t i, size_t end)
 		    token_is(scan, next, part, "(")) {
 			size_t close = bracket_end(scan, next, part);
 
-			if ((close == part ||
-			     token_is(scan, close, part, "as")) &&
-			    has_import_error(scan, next + 1, close - 1))
-				return true;
+			if (close == part || token_is(scan, close, part, "as"))
+				found |= errors_in(scan, next + 1, close - 1);
 		}
 		i = part + 1;
 	}
-	return false;
+	return found;
 }
 
 /* Binds what stands behind each `as` of a with statement. */
@@ -142,7 +119,7 @@ static void managers_bind(struct scan *scan, size_t i, size_t end)
 
 static void with_read(struct scan *scan, struct str header, struct suite *suite)
 {
-	bool may_guard = suite->context.level < PYSCAN_GUARDED &&
+	bool may_guard = is_run_by_start(&suite->context) &&
 			 str_find_str(header, STR("suppress")) >= 0;
 
 	if (!may_guard && suite->scope != SCOPE_MODULE)
@@ -150,8 +127,18 @@ static void with_read(struct scan *scan, struct str header, struct suite *suite)
 	size_t first = tokens_of(scan, header), i = first;
 
 	i += token_is(scan, i, scan->tokens.n, "async");
-	if (may_guard && suppresses(scan, i + 1, scan->tokens.n))
+	unsigned errors =
+		may_guard ? suppresses(scan, i + 1, scan->tokens.n) : 0;
+
+	if (errors & PYSCAN_NOT_FOUND)
 		suite->context.level = PYSCAN_GUARDED;
+	if (errors) {
+		suite->clause = CLAUSE_SUPPRESS;
+		suite->catches = errors;
+		suite->first_step = scan->steps.n;
+		suite->first_import = scan->imports.n;
+		step_add(scan, PYSCAN_TRY, 0);
+	}
 	if (suite->scope == SCOPE_MODULE)
 		managers_bind(scan, i + 1, scan->tokens.n);
 	scan->tokens.n = first;
@@ -238,12 +225,30 @@ static void except_read(struct scan *scan, struct str header,
 {
 	struct chain *chain = &scan->top->chain;
 
-	if (chain->kind != CHAIN_TRY || chain->has_handler ||
-	    suite->context.level >= PYSCAN_LAZY || !catches(scan, header))
+	if (chain->kind != CHAIN_TRY || !chain->has_steps)
+		return;
+	unsigned errors = catches(scan, header);
+
+	step_add(scan, PYSCAN_EXCEPT, errors);
+	suite->clause = CLAUSE_OTHER_HANDLER;
+	if (chain->has_handler || !(errors & PYSCAN_NOT_FOUND))
 		return;
 	chain->has_handler = true;
 	chain->handler_start = marks_now(scan);
 	suite->clause = CLAUSE_HANDLER;
+}
+
+static void try_read(struct scan *scan, struct suite *suite)
+{
+	struct chain *chain = &scan->top->chain;
+
+	*chain = (struct chain){.kind = CHAIN_TRY,
+				.body_start = marks_now(scan),
+				.has_steps = is_run_by_start(&suite->context),
+				.first_step = scan->steps.n};
+	if (chain->has_steps)
+		step_add(scan, PYSCAN_TRY, 0);
+	suite->clause = CLAUSE_TRY;
 }
 
 static bool is_later_clause(enum keyword keyword)
@@ -262,12 +267,19 @@ static void suite_read(struct scan *scan, enum keyword keyword,
 		if_read(scan, from, header.p + header.n, suite);
 		break;
 	case KEYWORD_TRY:
-		scan->top->chain = (struct chain){
-			.kind = CHAIN_TRY, .body_start = marks_now(scan)};
-		suite->clause = CLAUSE_TRY;
+		try_read(scan, suite);
 		break;
 	case KEYWORD_EXCEPT:
 		except_read(scan, header, suite);
+		break;
+	case KEYWORD_ELSE:
+	case KEYWORD_FINALLY:
+		if (scan->top->chain.kind == CHAIN_TRY &&
+		    scan->top->chain.has_steps)
+			step_add(scan,
+				 keyword == KEYWORD_ELSE ? PYSCAN_ELSE
+							 : PYSCAN_FINALLY,
+				 0);
 		break;
 	case KEYWORD_WITH:
 		with_read(scan, header, suite);
@@ -312,7 +324,7 @@ bool header_read(struct scan *scan, enum keyword keyword, const char *start,
 		if (top->chain.kind == CHAIN_IF)
 			suite->context = top->chain.rest;
 	} else {
-		top->chain.kind = CHAIN_NONE;
+		chain_end(scan, &top->chain);
 		top->ends_in_raise = false;
 	}
 	if (scan->calls)

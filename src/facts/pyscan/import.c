@@ -33,19 +33,18 @@ static void add(struct scan *scan, struct pyscan_import import, const char *at)
 {
 	struct context context = context_now(scan);
 
-	import.level = context.level;
-	import.only_main = context.only_main;
-	import.never = context.never;
 	import.line = line_at(scan, at);
 	import.column = column_at(scan, at);
-	array_push(&scan->imports, import);
+	import_push(scan, &context, import);
 }
 
-/* At the statement, whose line the import has too. */
+/* What the last import binds. */
 static void bind(struct scan *scan, struct str name, const char *at)
 {
-	if (scan->top->scope == SCOPE_MODULE)
-		name_bind(scan, name, at);
+	if (scan->top->scope != SCOPE_MODULE)
+		return;
+	name_bind_import(scan, name, at);
+	scan->imports.p[scan->imports.n - 1].bound = name;
 }
 
 /* `as NAME` at token i, else the name that is bound without. */
@@ -70,7 +69,9 @@ void import_read(struct scan *scan, struct str text)
 		if (!module.n)
 			break;
 		add(scan,
-		    (struct pyscan_import){.module = module, .name = STR_EMPTY},
+		    (struct pyscan_import){.module = module,
+					   .name = STR_EMPTY,
+					   .bound = STR_EMPTY},
 		    text.p);
 		bool renamed = token_is(scan, i, end, "as");
 		struct str name = bound_name(scan, &i, end, token.text);
@@ -124,7 +125,8 @@ void from_read(struct scan *scan, struct str text)
 {
 	size_t first = tokens_of(scan, text), end = scan->tokens.n;
 	size_t i = first + 1;
-	struct pyscan_import import = {.module = STR_EMPTY, .name = STR_EMPTY};
+	struct pyscan_import import = {
+		.module = STR_EMPTY, .name = STR_EMPTY, .bound = STR_EMPTY};
 
 	for (; token_is(scan, i, end, "."); i++)
 		import.dots++;

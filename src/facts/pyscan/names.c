@@ -6,7 +6,17 @@
 void name_bind(struct scan *scan, struct str name, const char *at)
 {
 	if (name.n) /* `import x as` of a source that is no Python has none */
-		array_push(&scan->bindings, (struct binding){name, at, false});
+		array_push(&scan->bindings,
+			   (struct binding){.name = name, .at = at});
+}
+
+void name_bind_import(struct scan *scan, struct str name, const char *at)
+{
+	size_t n = scan->bindings.n;
+
+	name_bind(scan, name, at);
+	if (scan->bindings.n > n)
+		scan->bindings.p[n].by_import = true;
 }
 
 static bool is_keyword(struct str text)
@@ -85,26 +95,33 @@ void names_finish(struct scan *scan)
 	struct pyscan *out = scan->out;
 	size_t count = 0;
 
+	/* They stand nearly in the order of the source: one walk. */
+	array_each (struct binding, binding, &scan->bindings)
+		binding->line = line_at(scan, binding->at);
 	array_sort(&scan->bindings, by_name);
 	/* Sorted by place, so that del undoes what stands before it. */
 	out->names = arena_new_array(scan->arena, struct pyscan_name,
 				     scan->bindings.n);
 	for (size_t i = 0; i < scan->bindings.n;) {
-		const struct binding *first = NULL;
+		const struct binding *first = NULL, *plain = NULL;
 		struct str name = scan->bindings.p[i].name;
 
 		for (; i < scan->bindings.n &&
 		       str_eq(scan->bindings.p[i].name, name);
 		     i++) {
-			if (scan->bindings.p[i].undone)
-				first = NULL;
+			const struct binding *binding = &scan->bindings.p[i];
+
+			if (binding->undone)
+				first = plain = NULL;
 			else if (!first)
-				first = &scan->bindings.p[i];
+				first = binding;
+			if (!plain && !binding->undone && !binding->by_import)
+				plain = binding;
 		}
 		if (!first)
 			continue;
-		out->names[count++] =
-			(struct pyscan_name){name, line_at(scan, first->at)};
+		out->names[count++] = (struct pyscan_name){
+			name, first->line, plain ? plain->line : 0};
 		out->has_getattr =
 			out->has_getattr || str_eq(name, STR("__getattr__"));
 	}

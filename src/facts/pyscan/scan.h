@@ -36,9 +36,18 @@ struct chain {
 	struct context rest; /* of an if: what applies to elif and else */
 	struct marks body_start, body_end, handler_start; /* of a try */
 	bool has_handler; /* the first handler of import errors was met */
+	bool has_steps;	  /* it is among scan->steps, from first_step on */
+	size_t first_step;
 };
 
-enum clause { CLAUSE_PLAIN, CLAUSE_TRY, CLAUSE_HANDLER };
+/* A handler is the first that catches import errors, or another. */
+enum clause {
+	CLAUSE_PLAIN,
+	CLAUSE_TRY,
+	CLAUSE_HANDLER,
+	CLAUSE_OTHER_HANDLER,
+	CLAUSE_SUPPRESS,
+};
 
 struct suite {
 	unsigned indent;
@@ -46,6 +55,10 @@ struct suite {
 	enum clause clause;
 	bool is_match;	    /* its statements are case clauses */
 	bool ends_in_raise; /* its last statement so far is raise or an exit */
+	unsigned raises;    /* then: which error, as in pyscan_step */
+	unsigned catches;   /* of CLAUSE_SUPPRESS */
+	size_t first_step;  /* the same */
+	size_t first_import;
 	struct context context;
 	struct chain chain;	/* of the last compound statement in it */
 	const char *function;	/* the innermost `def`, or NULL */
@@ -70,7 +83,9 @@ struct assigned {
 struct binding {
 	struct str name;
 	const char *at;
-	bool undone; /* by del */
+	bool undone;	/* by del */
+	bool by_import; /* whose statement is at */
+	uint32_t line;
 };
 
 /* Names under which a file knows what matters to calls. */
@@ -95,6 +110,8 @@ struct scan {
 	struct pyscan *out;
 
 	ARRAY(struct pyscan_import) imports;
+	ARRAY(struct pyscan_step) steps;
+	ARRAY(struct str) all;
 	ARRAY(struct pyscan_dynamic) dynamics;
 	ARRAY(struct pyscan_path) paths;
 	ARRAY(struct pyscan_literal) literals;
@@ -262,6 +279,17 @@ struct context context_now(const struct scan *scan);
 struct marks marks_now(const struct scan *scan);
 void suites_indent(struct scan *scan, unsigned indent);
 bool suite_push(struct scan *scan, const struct suite *suite);
+
+/* Ends the compound statement whose clauses the chain joins. */
+void chain_end(struct scan *scan, struct chain *chain);
+
+/* Do imports here happen at the start of the module? */
+bool is_run_by_start(const struct context *context);
+void step_add(struct scan *scan, enum pyscan_flow flow, size_t value);
+
+/* Remembers an import, and the step that runs it. */
+void import_push(struct scan *scan, const struct context *context,
+		 struct pyscan_import import);
 void suite_pop(struct scan *scan);
 
 /* test.c: what the condition of an if says of its branches. */
@@ -273,10 +301,6 @@ struct test test_read(struct scan *scan, struct str condition);
 /* statement.c */
 void statements_read(struct scan *scan);
 
-/* header.c */
-
-/* Reads the header of the compound statement that word begins, up to its
- * colon. False, and nothing is read, where it is none after all. */
 enum keyword {
 	NO_KEYWORD,
 	KEYWORD_ASYNC,
@@ -300,6 +324,26 @@ enum keyword {
 	KEYWORD_WHILE,
 	KEYWORD_WITH,
 };
+
+/* errors.c */
+
+/* The errors that a class stands for, by its name; 0 for others. */
+unsigned errors_of(struct str dotted);
+
+/* The errors of the classes in tokens from i to before end. */
+unsigned errors_in(struct scan *scan, size_t i, size_t end);
+
+/* Does the statement leave a handler by raising? *raises as in pyscan_step. */
+bool leaves(struct scan *scan, enum keyword keyword, struct str text,
+	    unsigned *raises);
+
+/* all.c: a statement about __all__ of the module. */
+void all_read(struct scan *scan, struct str text);
+
+/* header.c */
+
+/* Reads the header of the compound statement that word begins, up to its
+ * colon. False, and nothing is read, where it is none after all. */
 bool header_read(struct scan *scan, enum keyword keyword, const char *start,
 		 struct suite *suite);
 
@@ -317,6 +361,7 @@ void dynamic_add(struct scan *scan, enum pyscan_what what, const char *at,
 
 /* names.c */
 void name_bind(struct scan *scan, struct str name, const char *at);
+void name_bind_import(struct scan *scan, struct str name, const char *at);
 
 /* Binds the names of an assignment's target: tokens from i to before end. */
 void targets_bind(struct scan *scan, size_t i, size_t end);

@@ -87,25 +87,6 @@ static struct str word_at(const struct scan *scan, const char *p)
 	return str_of(start, (size_t)(p - start));
 }
 
-/* Is the statement a call of sys.exit or its like? */
-static bool is_exit(struct scan *scan, struct str text)
-{
-	static const struct str exits[] = {
-		STR_INIT("sys.exit"), STR_INIT("exit"),	    STR_INIT("quit"),
-		STR_INIT("os._exit"), STR_INIT("os.abort"),
-	};
-	size_t first = tokens_of(scan, text), end = scan->tokens.n, next;
-	struct str name = dotted_name(scan, first, end, &next);
-	bool found = false;
-
-	if (token_is(scan, next, end, "(") &&
-	    bracket_end(scan, next, end) == end)
-		for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++)
-			found = found || str_eq(name, exits[i]);
-	scan->tokens.n = first;
-	return found;
-}
-
 /* In a block that may not run? */
 static bool is_conditional(const struct scan *scan)
 {
@@ -247,6 +228,8 @@ static void other_read(struct scan *scan, enum keyword keyword, struct str word,
 		assignment_read(scan, text.p, end);
 	else if (scan->top->scope == SCOPE_FUNCTION && word.n)
 		local_read(scan, word, end);
+	if (str_eq(word, STR("__all__")) && scan->top->scope == SCOPE_MODULE)
+		all_read(scan, text);
 	if (alias_is(scan, ALIAS_SYS, word) ||
 	    alias_is(scan, ALIAS_SYS_PATH, word) ||
 	    str_eq(word, STR("__path__")))
@@ -269,10 +252,10 @@ static void simple_read(struct scan *scan, enum keyword keyword,
 
 	if (scan->equals_end)
 		equals_by_tokens(scan, text);
-	top->chain.kind = CHAIN_NONE;
-	if (top->clause == CLAUSE_HANDLER)
-		top->ends_in_raise =
-			keyword == KEYWORD_RAISE || is_exit(scan, text);
+	chain_end(scan, &top->chain);
+	if (top->clause == CLAUSE_HANDLER ||
+	    top->clause == CLAUSE_OTHER_HANDLER)
+		top->ends_in_raise = leaves(scan, keyword, text, &top->raises);
 	if (keyword == KEYWORD_IMPORT)
 		import_read(scan, text);
 	else if (keyword == KEYWORD_FROM)
@@ -386,4 +369,5 @@ void statements_read(struct scan *scan)
 	}
 	while (scan->top > scan->suites)
 		suite_pop(scan);
+	chain_end(scan, &scan->top->chain);
 }

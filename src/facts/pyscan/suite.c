@@ -25,6 +25,48 @@ static void guard(struct scan *scan, struct marks from, struct marks to)
 			level_max(scan->paths.p[i].level, PYSCAN_GUARDED);
 }
 
+bool is_run_by_start(const struct context *context)
+{
+	return context->level < PYSCAN_LAZY && !context->never;
+}
+
+void step_add(struct scan *scan, enum pyscan_flow flow, size_t value)
+{
+	array_push(&scan->steps, (struct pyscan_step){flow, (uint32_t)value});
+}
+
+void import_push(struct scan *scan, const struct context *context,
+		 struct pyscan_import import)
+{
+	import.level = context->level;
+	import.only_main = context->only_main;
+	import.never = context->never;
+	if (is_run_by_start(context))
+		step_add(scan, PYSCAN_RUN, scan->imports.n);
+	array_push(&scan->imports, import);
+}
+
+void chain_end(struct scan *scan, struct chain *chain)
+{
+	bool has_steps = chain->kind == CHAIN_TRY && chain->has_steps;
+
+	chain->kind = CHAIN_NONE;
+	if (has_steps && chain->body_start.imports == scan->imports.n)
+		scan->steps.n = chain->first_step; /* nothing to guard */
+	else if (has_steps)
+		step_add(scan, PYSCAN_END, 0);
+}
+
+static void suppress_end(struct scan *scan, const struct suite *suite)
+{
+	if (suite->first_import == scan->imports.n) {
+		scan->steps.n = suite->first_step;
+		return;
+	}
+	step_add(scan, PYSCAN_EXCEPT, suite->catches);
+	step_add(scan, PYSCAN_END, 0);
+}
+
 bool suite_push(struct scan *scan, const struct suite *suite)
 {
 	scan->has_pending = false;
@@ -38,6 +80,7 @@ void suite_pop(struct scan *scan)
 {
 	struct suite *ended = scan->top;
 
+	chain_end(scan, &ended->chain);
 	if (ended == scan->suites)
 		return;
 	struct chain *chain = &(--scan->top)->chain;
@@ -45,6 +88,12 @@ void suite_pop(struct scan *scan)
 	if (ended->scope == SCOPE_FUNCTION &&
 	    ended->function != scan->top->function)
 		scan->values.n = ended->function_values;
+	if (ended->clause == CLAUSE_SUPPRESS)
+		suppress_end(scan, ended);
+	if (ended->ends_in_raise && chain->has_steps &&
+	    (ended->clause == CLAUSE_HANDLER ||
+	     ended->clause == CLAUSE_OTHER_HANDLER))
+		step_add(scan, PYSCAN_RAISE, ended->raises);
 	if (ended->clause == CLAUSE_TRY) {
 		chain->body_end = marks_now(scan);
 	} else if (ended->clause == CLAUSE_HANDLER && !ended->ends_in_raise) {

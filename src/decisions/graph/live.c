@@ -1,0 +1,111 @@
+/* live: what a module has at a moment of the order of imports. */
+#include "decisions/graph/walk.h"
+
+uint32_t live_line(const struct node *node)
+{
+	return node->state == NODE_RUNNING && node->running
+		       ? node->running->import->line
+		       : UINT32_MAX;
+}
+
+static enum binding has(struct walk *walk, struct node *node, struct str name,
+			uint32_t before, size_t *steps);
+
+/* By `import name` and the like that have happened in this life. */
+static bool is_imported(const struct node *node, struct str name,
+			uint32_t since, uint32_t before, size_t *steps)
+{
+	*steps -= *steps < node->edge_count ? *steps : node->edge_count;
+	for (size_t i = 0; i < node->edge_count; i++) {
+		const struct edge *edge = &node->edges[i];
+
+		if (edge->import && edge->is_done &&
+		    edge->import->line >= since &&
+		    edge->import->line <= before &&
+		    str_eq(edge->import->bound, name))
+			return true;
+	}
+	return false;
+}
+
+static enum binding has_by_stars(struct walk *walk, struct node *node,
+				 struct str name, uint32_t before,
+				 size_t *steps)
+{
+	enum binding best = BINDING_NONE;
+
+	for (size_t i = 0; i < node->edge_count; i++) {
+		const struct edge *edge = &node->edges[i];
+
+		if (!edge->import || !edge->is_done ||
+		    edge->import->line > before ||
+		    !str_eq(edge->import->name, STR("*")))
+			continue;
+		enum binding binding = BINDING_UNKNOWN;
+
+		if (edge->target->kind == NODE_FILE) {
+			struct graph_scan scan =
+				walk_scan(walk, edge->target->file);
+
+			if (scan.scan && !star_gives(scan.scan, name))
+				continue;
+			binding = has(walk, edge->target, name, edge->before,
+				      steps);
+		} else if (edge->target->kind == NODE_FOLDERS) {
+			continue;
+		}
+		if (binding > best)
+			best = binding;
+	}
+	return best;
+}
+
+static bool is_submodule(struct walk *walk, const struct node *node,
+			 struct str name)
+{
+	const struct node *sub = map_get(
+		&walk->nodes, arena_printf(&walk->scratch, STR_FMT "." STR_FMT,
+					   STR_ARG(node->name), STR_ARG(name)));
+
+	return sub && sub->attribute_of == node->life + 1;
+}
+
+static enum binding has(struct walk *walk, struct node *node, struct str name,
+			uint32_t before, size_t *steps)
+{
+	if (node->query == walk->query)
+		return BINDING_NONE;
+	node->query = walk->query;
+	*steps -= *steps > 0;
+	if (node->kind == NODE_STDLIB || node->kind == NODE_THIRD_PARTY)
+		return BINDING_SURE;
+	if (is_submodule(walk, node, name))
+		return BINDING_SURE;
+	if (node->kind != NODE_FILE)
+		return BINDING_NONE;
+	const struct pyscan *scan = node->scan.scan;
+
+	if (!scan || !node->scan.compiles)
+		return BINDING_WEAK;
+	const struct pyscan_name *known = scan_name(scan, name);
+
+	if (known && known->plain_line && known->plain_line < before)
+		return BINDING_SURE;
+	if (known && is_imported(node, name, known->line, before, steps))
+		return BINDING_SURE;
+	enum binding binding = has_by_stars(walk, node, name, before, steps);
+
+	if (binding != BINDING_NONE)
+		return binding;
+	return scan->has_getattr || scan->has_dynamic_names ? BINDING_UNKNOWN
+							    : BINDING_NONE;
+}
+
+enum binding live_has(struct walk *walk, struct node *node, struct str name,
+		      size_t *steps)
+{
+	if (name_is_given(name))
+		return BINDING_SURE;
+	walk->query++;
+	return has(walk, node, name, live_line(node), steps);
+}
