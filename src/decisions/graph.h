@@ -152,6 +152,7 @@ struct graph_import {
 	 * have this name too: they are the module where no distribution has
 	 * it, and `is_missing_below` says that the part below is not there. */
 	bool is_namespace, is_missing_below;
+	bool is_implied; /* by __all__ of the module, with `import *` */
 	bool by_call;
 	size_t target; /* first-party file that it loads last, or none */
 	size_t file;   /* GRAPH_NO_FILE: the start itself (of -m) */

@@ -138,6 +138,8 @@ struct pyscan {
 	size_t path_count;
 	struct pyscan_name *names; /* sorted, each once */
 	size_t name_count;
+	struct str *deleted; /* what del takes away, in any order */
+	size_t deleted_count;
 	struct pyscan_literal *literals; /* in source order */
 	size_t literal_count;
 	struct str *all; /* the literals of __all__, in source order */

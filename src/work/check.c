@@ -103,14 +103,15 @@ static int check_python(struct check *check, struct check_python *python,
 
 	log_verbose("phase: scan");
 	if (check_read_sources(check, python, options->jobs, err) ||
-	    check_walk(check, python, tree, false, err))
+	    check_walk(check, python, tree, options->lock, false, err))
 		return -1;
 	log_verbose("phase: base and compile");
 	if (python->runtime &&
 	    compile_reached(check, python, options->jobs, &changed, &error) &&
 	    !is_base_missing(python, error))
 		return err_pass(err, mem_steal(error));
-	if (changed && check_walk(check, python, tree, true, err))
+	if (changed &&
+	    check_walk(check, python, tree, options->lock, true, err))
 		return -1;
 	check_judge(check, python, options->lock, paths);
 	for (size_t i = 0; i < check->instance_count; i++)

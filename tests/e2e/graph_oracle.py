@@ -5,8 +5,8 @@ here that a fresh interpreter has not loaded, or the trees would find it. Reads
 a marshalled list of trees (see random_tree.py) from stdin and writes one of
 
     {"loaded": [path],
-     "failed": None or {"type", "text", "name", "installed", "file", "line",
-                            "frames"}}
+     "failed": None or {"type", "text", "name", "installed", "file",
+                            "line"}}
 
 where loaded is every first-party file whose code began to run, and failed is
 what the start ended with: name is the module that the exception names, and
@@ -21,6 +21,7 @@ import sys
 FOLDER = os.path.realpath(sys.argv[1])
 APP = FOLDER + "/app"
 INSTALLED = FOLDER + "/site-packages"
+RAISED = "no"  # the text of what a tree raises itself
 SYS_PATH = list(sys.path[1:])  # without the folder of this script
 loaded = []
 
@@ -94,24 +95,23 @@ def is_installed(error):
 def describe(error):
     """What a start ended with: the import that failed, if one did."""
     seen = error
-    while seen is not None and not isinstance(seen, (ImportError,
-                                                     SyntaxError)):
+    while seen is not None and (str(seen) == RAISED or not isinstance(
+            seen, (ImportError, SyntaxError))):
         seen = seen.__cause__ or seen.__context__
     seen = seen or error
-    file, line, frames = "", 0, []
+    file, line = "", 0
     trace = seen.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if name.startswith(APP + "/"):
             file, line = relative(name), trace.tb_lineno
-            frames.append((file, line))
         trace = trace.tb_next
     if isinstance(seen, SyntaxError):
         file, line = relative(seen.filename or ""), seen.lineno
     return {"type": type(seen).__name__, "text": str(seen),
             "name": getattr(seen, "name", None) or "",
             "installed": is_installed(seen),
-            "file": file, "line": line, "frames": frames}
+            "file": file, "line": line}
 
 
 def child(tree, pipe):

@@ -31,7 +31,11 @@ INSTALLED = ["vendor", "vendor.sub", "shared", "shared.installed", "delta"]
 REGULAR = ["vendor", "delta"]
 CATCHES = ["except ImportError:", "except ImportError as error:",
            "except (ImportError, AttributeError):", "except Exception:",
-           "except BaseException as error:", "except:"]
+           "except BaseException as error:", "except:",
+           "except ModuleNotFoundError:", "except (ImportError, SyntaxError):",
+           "except SyntaxError:", "except TypeError:"]
+RAISES = ["raise", "raise RuntimeError('no')", "raise SystemExit(1)",
+          "raise ImportError('no')", "raise error", "import sys; sys.exit(1)"]
 
 
 def indent(lines):
@@ -137,6 +141,8 @@ class Maker:
             lines.append(self.random.choice(forms))
             if self.chance(4):
                 lines.append([f"del {name}"])
+        if self.chance(10):
+            lines.append(self.dunder_all(path))
         if self.chance(5):
             lines.append([f"{self.random.choice(NAMES)}: int"])
         if self.chance(6):
@@ -144,6 +150,22 @@ class Maker:
                           "    if name.startswith('N'):", "        return 1",
                           "    raise AttributeError(name)"])
         return lines
+
+    def dunder_all(self, path):
+        names = NAMES + ["one"]
+        if path.endswith("__init__.py"):
+            folder = path[:-len("__init__.py")]
+            names = names[:2] + sorted(
+                {name[len(folder):].split("/")[0].split(".")[0]
+                 for name in self.files if name.startswith(folder)}
+                - {"__init__", "__main__"}) * 2
+        names = self.random.sample(names, self.random.randint(0, 2))
+        if self.chance(30) and len(names) > 1:
+            return [f"__all__ = [{names[0]!r}]",
+                    self.random.choice(["__all__ += [%r]",
+                                        "__all__.append(%r)",
+                                        "__all__.extend((%r,))"]) % names[1]]
+        return [f"__all__ = {names!r}"]
 
     # -- imports
 
@@ -307,8 +329,11 @@ class Maker:
         body = self.inside(path, 35, depth)
         way = self.random.random()
         if way < 0.12:
+            caught = self.random.choice(
+                ["ImportError", "ImportError", "ModuleNotFoundError",
+                 "SyntaxError, ImportError", "ValueError"])
             return (["from contextlib import suppress",
-                     "with suppress(ImportError):"] + indent(body))
+                     f"with suppress({caught}):"] + indent(body))
         if way < 0.50:
             return (["try:"] + indent(body)
                     + [self.random.choice(CATCHES), "    missing = None"])
@@ -317,11 +342,13 @@ class Maker:
                     + indent(self.inside(path, 0, depth)))
         if way < 0.68:  # guards nothing
             body = self.inside(path, 3, depth)
-            last = self.random.choice(
-                ["raise", "raise RuntimeError('no')", "raise SystemExit(1)"])
+            if self.chance(30):
+                body = ["try:"] + indent(body) + [
+                    "except ImportError as error:", "    missing = None",
+                    "    " + self.random.choice(RAISES)]
             return (["try:"] + indent(body)
-                    + ["except ImportError:", "    missing = None",
-                       "    " + last])
+                    + ["except ImportError as error:", "    missing = None",
+                       "    " + self.random.choice(RAISES)])
         if way < 0.74:  # guards something else
             body = self.inside(path, 3, depth)
             return ["try:"] + indent(body) + ["except ValueError:", "    pass"]
@@ -331,8 +358,12 @@ class Maker:
                        self.random.choice(CATCHES), "    pass"])
         if way < 0.86:
             return (["try:"] + indent(body)
-                    + ["except ImportError:", "    pass", "finally:"]
+                    + [self.random.choice(CATCHES), "    pass", "finally:"]
                     + indent(self.inside(path, 3, depth)))
+        if way < 0.89:  # nothing of the else comes to pass
+            return (["try:", "    import nowhere", "except ImportError:",
+                     "    pass", "else:"]
+                    + indent(self.inside(path, 50, depth)))
         if way < 0.92:
             return (["try:", "    import string", "except ImportError:",
                      "    pass", "else:"]
@@ -376,11 +407,11 @@ class Maker:
     def make(self):
         self.layout()
         self.start()
-        entry = self.entry if not self.module else None
+        entry = None if self.module else (
+            self.entry if self.entry != "svc" else "svc/__main__.py")
         for path in sorted(self.files, reverse=True):
             self.files[path] = self.module_lines(
-                path, entry is not None and path.startswith(entry)
-                and path.endswith(("main.py", "main__.py")))
+                path, path == entry)
         broken = []
         if self.chance(6):
             path = self.random.choice(sorted(self.files))

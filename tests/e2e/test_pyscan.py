@@ -102,6 +102,11 @@ class Comparison:
             here = [x for x in ours[what] if x[2] != "sys-path"]
             yield from self.lists(what, here, theirs[what], theirs["coding"])
         yield from self.names(ours["names"], theirs["names"])
+        yield from self.flow(ours["flow"], theirs["flow"], theirs["coding"])
+        named = None if not ours["has_all"] else (
+            "open" if ours["is_all_open"] else ours["all"])
+        if named != theirs["all"]:
+            yield "__all__", named, theirs["all"]
         if ours["literals"] != theirs["literals"]:
             here, there = (Counter(map(tuple, said["literals"]))
                            for said in (ours, theirs))
@@ -121,17 +126,42 @@ class Comparison:
             yield f"order of {what}", lines, sorted(lines)
 
     @staticmethod
+    def flow(ours, theirs, coding):
+        """The steps of a start. CPython's order of the calls in one statement
+        is another, and where calls stand in f-strings is known since 3.12."""
+        if any(step[0] == "run" and step[1] is None for step in theirs):
+            return
+        both = []
+        for steps in (ours, theirs):
+            groups = [[]]
+            for step in steps:
+                if step[0] == "run":
+                    groups[-1].append(plain(step, "flow", False, coding))
+                    continue
+                if step[0] in ("except", "raise"):
+                    what = [step[1]] if isinstance(step[1], str) else step[1]
+                    step = [step[0], *sorted(filter(None, what))]
+                groups += [step, []]
+            both.append([sorted(x) if x and isinstance(x[0], tuple) else x
+                         for x in groups])
+        if both[0] != both[1]:
+            yield ("flow", [x for x in both[0] if x not in both[1]][:3],
+                   [x for x in both[1] if x not in both[0]][:3])
+
+    @staticmethod
     def names(ours, theirs):
-        encoded = [name.encode() for name, _ in ours]
+        encoded = [name.encode() for name, *_ in ours]
         if encoded != sorted(set(encoded)):
             yield "order of names", ours, "sorted names"
         here, there = {}, {}
         for found, entries in ((here, ours), (there, theirs)):
-            for name, line in entries:
+            for name, *lines in entries:
                 name = unicodedata.normalize("NFKC", name)
-                found[name] = min(line or 0, found.get(name, line or 0))
-        for name, line in there.items():
-            if not line and name in here:
+                found[name] = tuple(
+                    None if None in pair else min(pair)
+                    for pair in zip(lines, found.get(name, lines)))
+        for name, lines in there.items():  # None: CPython does not know it
+            if name in here and None in lines:
                 there[name] = here[name]
         if here != there:
             yield ("names", sorted(here.items() - there.items())[:4],

@@ -36,6 +36,46 @@ static json_t *path_json(const struct pyscan_path *path)
 			 json_new_str(path->folder), path->in_front);
 }
 
+/* The names of the errors in a set. */
+static json_t *errors_json(unsigned errors)
+{
+	static const char *const names[] = {"not-found", "import", "syntax",
+					    "type",	 "value",  "attribute",
+					    "other",	 "exit"};
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (errors >> i & 1)
+			json_array_append_new(array, json_string(names[i]));
+	return array;
+}
+
+static json_t *step_json(const struct pyscan *out,
+			 const struct pyscan_step *step)
+{
+	static const char *const flows[] = {
+		"run", "try", "except", "raise", "else", "finally", "end"};
+	const char *flow = flows[step->flow];
+
+	if (step->flow == PYSCAN_RUN) {
+		const struct pyscan_import *import = &out->imports[step->value];
+
+		return json_pack("[siioo]", flow, (int)import->line,
+				 (int)import->dots,
+				 json_new_str(import->module),
+				 json_new_str(import->name));
+	}
+	if (step->flow == PYSCAN_EXCEPT || step->flow == PYSCAN_RAISE)
+		return json_pack("[so]", flow, errors_json(step->value));
+	return json_pack("[s]", flow);
+}
+
+static json_t *name_json(const struct pyscan_name *name)
+{
+	return json_pack("[oii]", json_new_str(name->name), (int)name->line,
+			 (int)name->plain_line);
+}
+
 static json_t *pair_json(struct str text, uint32_t line)
 {
 	return json_pack("[oi]", json_new_str(text), (int)line);
@@ -52,7 +92,7 @@ static json_t *pair_json(struct str text, uint32_t line)
 static void show(const char *path, const struct pyscan *out)
 {
 	auto_json json_t *line = json_pack(
-		"{sosososososbsbsbso}", "imports",
+		"{sosososososososbsbsosbsbsbso}", "imports",
 		LIST(out, imports, import_count,
 		     import_json(&out->imports[i_])),
 		"dynamics",
@@ -61,8 +101,11 @@ static void show(const char *path, const struct pyscan *out)
 		"paths",
 		LIST(out, paths, path_count, path_json(&out->paths[i_])),
 		"names",
-		LIST(out, names, name_count,
-		     pair_json(out->names[i_].name, out->names[i_].line)),
+		LIST(out, names, name_count, name_json(&out->names[i_])),
+		"flow",
+		LIST(out, steps, step_count, step_json(out, &out->steps[i_])),
+		"all", LIST(out, all, all_count, json_new_str(out->all[i_])),
+		"has_all", out->has_all, "is_all_open", out->is_all_open,
 		"literals",
 		LIST(out, literals, literal_count,
 		     pair_json(out->literals[i_].text, out->literals[i_].line)),

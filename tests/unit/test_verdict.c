@@ -257,8 +257,8 @@ static void test_nearest_name(void **state)
 {
 	(void)state;
 	auto_scene struct scene scene;
-	struct pyscan_name names[] = {{STR_INIT("Agent"), 1},
-				      {STR_INIT("BaseAgent"), 4}};
+	struct pyscan_name names[] = {{STR_INIT("Agent"), 1, 1},
+				      {STR_INIT("BaseAgent"), 4, 4}};
 	struct pyscan scan = {.names = names, .name_count = 2};
 
 	scene_init(&scene);

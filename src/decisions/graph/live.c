@@ -37,7 +37,7 @@ static enum binding has_by_stars(struct walk *walk, struct node *node,
 	for (size_t i = 0; i < node->edge_count; i++) {
 		const struct edge *edge = &node->edges[i];
 
-		if (!edge->import || !edge->is_done ||
+		if (!edge->import || !edge->is_done || !edge->target ||
 		    edge->import->line > before ||
 		    !str_eq(edge->import->name, STR("*")))
 			continue;
@@ -47,7 +47,8 @@ static enum binding has_by_stars(struct walk *walk, struct node *node,
 			struct graph_scan scan =
 				walk_scan(walk, edge->target->file);
 
-			if (scan.scan && !star_gives(scan.scan, name))
+			if (scan.scan &&
+			    !star_gives(scan.scan, name, edge->before))
 				continue;
 			binding = has(walk, edge->target, name, edge->before,
 				      steps);
@@ -58,6 +59,15 @@ static enum binding has_by_stars(struct walk *walk, struct node *node,
 			best = binding;
 	}
 	return best;
+}
+
+/* What del takes away may be there until then. */
+static bool is_deleted(const struct pyscan *scan, struct str name)
+{
+	for (size_t i = 0; i < scan->deleted_count; i++)
+		if (str_eq(scan->deleted[i], name))
+			return true;
+	return false;
 }
 
 static bool is_submodule(struct walk *walk, const struct node *node,
@@ -97,8 +107,10 @@ static enum binding has(struct walk *walk, struct node *node, struct str name,
 
 	if (binding != BINDING_NONE)
 		return binding;
-	return scan->has_getattr || scan->has_dynamic_names ? BINDING_UNKNOWN
-							    : BINDING_NONE;
+	return scan->has_getattr || scan->has_dynamic_names ||
+			       (before != UINT32_MAX && is_deleted(scan, name))
+		       ? BINDING_UNKNOWN
+		       : BINDING_NONE;
 }
 
 enum binding live_has(struct walk *walk, struct node *node, struct str name,

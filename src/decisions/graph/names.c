@@ -36,9 +36,16 @@ bool name_is_given(struct str name)
 	return false;
 }
 
-bool star_gives(const struct pyscan *scan, struct str name)
+bool star_has_all(const struct pyscan *scan, uint32_t before)
 {
-	if (!scan->has_all)
+	const struct pyscan_name *all = scan_name(scan, STR("__all__"));
+
+	return scan->has_all && (!all || all->line < before);
+}
+
+bool star_gives(const struct pyscan *scan, struct str name, uint32_t before)
+{
+	if (!star_has_all(scan, before))
 		return !str_starts(name, STR("_"));
 	for (size_t i = 0; i < scan->all_count; i++)
 		if (str_eq(scan->all[i], name))
@@ -99,7 +106,7 @@ static enum binding binds_by_star(struct walk *walk, struct node *node,
 	struct graph_scan scan = walk_scan(walk, target->file);
 
 	if (binding == BINDING_NONE ||
-	    (scan.scan && !star_gives(scan.scan, name)))
+	    (scan.scan && !star_gives(scan.scan, name, UINT32_MAX)))
 		return BINDING_NONE;
 	return import->level == PYSCAN_HARD ? binding : BINDING_UNKNOWN;
 }

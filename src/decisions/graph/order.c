@@ -275,9 +275,13 @@ static void load_part(struct order *order, struct edge *edge, struct node *node)
 
 static void load_sub(struct order *order, struct node *node, struct edge *edge)
 {
-	if (!edge->sub ||
-	    live_has(order->walk, edge->target, edge->import->name,
-		     &order->steps) == BINDING_SURE)
+	if (!edge->sub)
+		return;
+	enum binding binding = live_has(order->walk, edge->target,
+					edge->import->name, &order->steps);
+
+	if (binding == BINDING_SURE ||
+	    (binding == BINDING_UNKNOWN && order->mode == UNKNOWN_WORKS))
 		return;
 	if (!edge->loads_sub) {
 		struct late *late = walk_late(order->walk, node, edge);
@@ -387,7 +391,8 @@ static void import_step(struct order *order, struct frame *frame,
 		return;
 	}
 	part -= depth;
-	if (is_star && part / 2 < edge->implied_count) {
+	if (is_star && part / 2 < edge->implied_count &&
+	    star_has_all(target->scan.scan, live_line(target))) {
 		edge = &edge->implied[part / 2];
 		edge->ran[order->mode] = true;
 	} else if (is_star || edge->import->name.n == 0 || part > 1) {
@@ -559,7 +564,10 @@ void walk_order(struct walk *walk)
 		order.root_catches = true;
 		order_run(&order, walk->site);
 		order.root_catches = false;
-		order_run(&order, walk->main);
+		if (walk->main)
+			order_run(&order, walk->main);
+		else if (walk->start_edge.target) /* -m of what is not there */
+			order_run(&order, walk->start_edge.target->parent);
 	}
 	walk->is_cut = order.steps == 0;
 	if (!walk->is_cut)

@@ -37,11 +37,11 @@ static enum graph_effect effect_of(const bool *stops)
 	return stops[0] || stops[1] ? GRAPH_MAY_STOP : GRAPH_GOES_ON;
 }
 
-/* A hard file that the order never comes to need not be loaded. */
+/* A hard file that the order need not come to is not. */
 static enum pyscan_level level_of(const struct walk *walk,
 				  const struct node *node)
 {
-	bool is_missed = !node->ran[0] && !node->ran[1] && !walk->is_cut;
+	bool is_missed = !(node->ran[0] && node->ran[1]) && !walk->is_cut;
 
 	return node->level == PYSCAN_HARD && node->scan.compiles && is_missed
 		       ? PYSCAN_GUARDED
@@ -138,6 +138,7 @@ static void rows_add(struct rows *rows, const struct walk *walk,
 				.problem = edge->problem,
 				.effect = edge_effect(walk, node, edge),
 				.uncertain = edge->uncertain,
+				.is_implied = edge->is_implied,
 				.by_call = import->by_call,
 				.target = GRAPH_NO_FILE,
 				.file = node->file,

@@ -180,8 +180,9 @@ struct late *walk_late(struct walk *walk, const struct node *node,
 		       const struct edge *edge);
 
 /* Whether `from module import *` gives a name, by __all__ or the underscore;
- * what the module has is another question. */
-bool star_gives(const struct pyscan *scan, struct str name);
+ * what the module has is another question. before: it has come to this line. */
+bool star_gives(const struct pyscan *scan, struct str name, uint32_t before);
+bool star_has_all(const struct pyscan *scan, uint32_t before);
 bool name_is_given(struct str name);
 
 /* The entry of a scan for a name that the module binds, or NULL. */

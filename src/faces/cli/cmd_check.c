@@ -122,8 +122,10 @@ static json_t *instance_json(const struct check *check,
 		json_array_append_new(files,
 				      file_json(check, &graph->files[i]));
 	for (size_t i = 0; i < graph->import_count; i++)
-		json_array_append_new(imports, import_json(check, instance,
-							   &graph->imports[i]));
+		if (!graph->imports[i].is_implied)
+			json_array_append_new(imports,
+					      import_json(check, instance,
+							  &graph->imports[i]));
 	for (size_t i = 0; i < graph->dynamic_count; i++)
 		json_array_append_new(dynamics,
 				      dynamic_json(check, &graph->dynamics[i]));

@@ -102,6 +102,8 @@ void names_finish(struct scan *scan)
 	/* Sorted by place, so that del undoes what stands before it. */
 	out->names = arena_new_array(scan->arena, struct pyscan_name,
 				     scan->bindings.n);
+	out->deleted =
+		arena_new_array(scan->arena, struct str, scan->bindings.n);
 	for (size_t i = 0; i < scan->bindings.n;) {
 		const struct binding *first = NULL, *plain = NULL;
 		struct str name = scan->bindings.p[i].name;
@@ -118,8 +120,10 @@ void names_finish(struct scan *scan)
 			if (!plain && !binding->undone && !binding->by_import)
 				plain = binding;
 		}
-		if (!first)
+		if (!first) {
+			out->deleted[out->deleted_count++] = name;
 			continue;
+		}
 		out->names[count++] = (struct pyscan_name){
 			name, first->line, plain ? plain->line : 0};
 		out->has_getattr =

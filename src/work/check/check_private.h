@@ -37,13 +37,25 @@ void check_read_stdlib(struct map *stdlib, unsigned minor);
 /* A callback of graph_start; context is the map. */
 bool check_is_stdlib(void *context, struct str module, bool *wins);
 
+struct lock_service;
+struct lock_owner;
+
+/* What the lock records of an instance's service, or NULL. */
+const struct lock_service *
+check_find_service(const struct lock *lock,
+		   const struct manifest_instance *instance);
+
+/* Which distribution has a module for it, or NULL. */
+const struct lock_owner *check_find_owner(const struct lock_service *service,
+					  struct str module);
+
 /* -- walk.c -- */
 
 /* Walks every instance of a Python; with_verdicts: files that do not compile
  * have no edges. */
 int check_walk(struct check *check, struct check_python *python,
-	       const struct graph_tree *tree, bool with_verdicts,
-	       struct error **err);
+	       const struct graph_tree *tree, const struct lock *lock,
+	       bool with_verdicts, struct error **err);
 
 /* -- judge.c -- */
 

@@ -60,8 +60,8 @@ static const struct verdict_file_problem *problem_of(void *context, size_t file)
 	return problem;
 }
 
-static const struct lock_owner *find_owner(const struct lock_service *service,
-					   struct str module)
+const struct lock_owner *check_find_owner(const struct lock_service *service,
+					  struct str module)
 {
 	for (size_t i = 0; i < service->owner_count; i++)
 		if (str_eq(service->owners[i].import, module))
@@ -76,9 +76,7 @@ static struct diagnostic lacking(const struct check *check,
 				 const struct lock_owner *owner,
 				 struct arena *arena)
 {
-	return (struct diagnostic){
-		.level = import->level == PYSCAN_HARD ? DIAGNOSTIC_ERROR
-						      : DIAGNOSTIC_WARNING,
+	struct diagnostic diagnostic = {
 		.code = STR("import-missing"),
 		.file = import->file == GRAPH_NO_FILE
 				? STR_EMPTY
@@ -90,6 +88,19 @@ static struct diagnostic lacking(const struct check *check,
 			STR_ARG(import->module), STR_ARG(owner->distribution)),
 		.hint = STR("correct the name, or pin a version that has it"),
 	};
+
+	verdict_level(import->level, import->effect, &diagnostic.level);
+	return diagnostic;
+}
+
+const struct lock_service *
+check_find_service(const struct lock *lock,
+		   const struct manifest_instance *instance)
+{
+	return lock && lock->version >= LOCK_VERSION
+		       ? lock_find_service(lock, instance->service->name.s,
+					   instance->machine->name.s)
+		       : NULL;
 }
 
 /* Sets instance->owners by what the lock records for its service, and appends
@@ -101,11 +112,7 @@ static void judge_owners(struct judge *judge, const struct lock *lock,
 	const struct graph *graph = &instance->graph;
 	struct arena *arena = &judge->check->arena;
 	const struct lock_service *service =
-		lock && lock->version >= LOCK_VERSION
-			? lock_find_service(lock,
-					    instance->instance->service->name.s,
-					    instance->instance->machine->name.s)
-			: NULL;
+		check_find_service(lock, instance->instance);
 
 	if (!service)
 		return;
@@ -116,13 +123,14 @@ static void judge_owners(struct judge *judge, const struct lock *lock,
 		const struct graph_import *import = &graph->imports[i];
 		ptrdiff_t dot = str_find(import->module, '.');
 		const struct lock_owner *owner =
-			find_owner(service, import->module);
+			check_find_owner(service, import->module);
 
 		if (import->owner != GRAPH_THIRD_PARTY)
 			continue;
 		if (!owner && dot > 0) {
-			owner = find_owner(service, str_slice(import->module, 0,
-							      (size_t)dot));
+			owner = check_find_owner(
+				service,
+				str_slice(import->module, 0, (size_t)dot));
 			if (owner && import->level != PYSCAN_TYPING)
 				lacks->p[lacks->n++] = lacking(
 					judge->check, import, owner, arena);

@@ -21,6 +21,13 @@ static int need(void *context, size_t file, struct graph_scan *out,
 	return 0;
 }
 
+/* A callback of graph_start, by the names that the lock has for the service. */
+static bool is_missing(void *context, struct str module, struct str name)
+{
+	(void)name;
+	return !check_find_owner(context, module);
+}
+
 /* "/app/x" to "x": a folder of the image in the source root. */
 static bool below_app(struct str folder, struct str *relative)
 {
@@ -71,8 +78,9 @@ static void add_includes(const struct check *check,
 }
 
 static int walk_instance(struct check *check, struct check_python *python,
-			 const struct graph_tree *tree, bool with_verdicts,
-			 struct check_instance *instance, struct error **err)
+			 const struct graph_tree *tree, const struct lock *lock,
+			 bool with_verdicts, struct check_instance *instance,
+			 struct error **err)
 {
 	const struct manifest_settings *settings =
 		&instance->instance->settings;
@@ -80,6 +88,8 @@ static int walk_instance(struct check *check, struct check_python *python,
 	struct str *folders =
 		arena_new_array(&check->arena, struct str, path->n);
 	struct need_context context = {python, with_verdicts};
+	const struct lock_service *service =
+		check_find_service(lock, instance->instance);
 	struct graph_start start = {
 		.entry = settings->run.entry.s,
 		.is_module = settings->run.is_module,
@@ -96,6 +106,8 @@ static int walk_instance(struct check *check, struct check_python *python,
 		.stdlib_context = &python->stdlib,
 		.need = need,
 		.need_context = &context,
+		.is_missing = service ? is_missing : NULL,
+		.missing_context = (void *)(uintptr_t)service,
 	};
 
 	for (size_t i = 0; i < path->n; i++)
@@ -107,16 +119,16 @@ static int walk_instance(struct check *check, struct check_python *python,
 }
 
 int check_walk(struct check *check, struct check_python *python,
-	       const struct graph_tree *tree, bool with_verdicts,
-	       struct error **err)
+	       const struct graph_tree *tree, const struct lock *lock,
+	       bool with_verdicts, struct error **err)
 {
 	for (size_t i = 0; i < check->instance_count; i++) {
 		struct check_instance *instance = &check->instances[i];
 
 		if (instance->python == python &&
 		    !instance->instance->settings.skip.s.n &&
-		    walk_instance(check, python, tree, with_verdicts, instance,
-				  err))
+		    walk_instance(check, python, tree, lock, with_verdicts,
+				  instance, err))
 			return -1;
 	}
 	return 0;
