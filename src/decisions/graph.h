@@ -65,6 +65,7 @@ struct graph_start {
 	struct str entry; /* path of a script (or of a folder with
 			   * __main__.py), or the module of -m */
 	bool is_module;
+	unsigned minor;	    /* of the Python 3 */
 	struct str root;    /* of the source in the image: "/app" */
 	bool has_workdir;   /* the working folder lies in the source */
 	struct str workdir; /* relative to the root: "" is the root */

@@ -102,6 +102,7 @@ static void walk(struct tree *tree, unsigned minor, struct graph *graph)
 					      json_array_size(path));
 	struct graph_start start = {
 		.root = STR("/app"),
+		.minor = minor,
 		.python_path = folders,
 		.python_path_count = json_array_size(path),
 		.extension_tag =

@@ -92,7 +92,7 @@ static json_t *pair_json(struct str text, uint32_t line)
 static void show(const char *path, const struct pyscan *out)
 {
 	auto_json json_t *line = json_pack(
-		"{sosososososososbsbsosbsbsbso}", "imports",
+		"{sososososososbsbsosbsbsbso}", "imports",
 		LIST(out, imports, import_count,
 		     import_json(&out->imports[i_])),
 		"dynamics",

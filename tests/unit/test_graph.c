@@ -103,6 +103,7 @@ static char *walk(const struct rule *rule, struct arena *arena,
 	}
 	struct graph_tree *tree = graph_tree_new(paths, n);
 	struct graph_start start = {.entry = STR("main.py"),
+				    .minor = 11,
 				    .root = STR("/app"),
 				    .python_path = &root,
 				    .python_path_count = 1,

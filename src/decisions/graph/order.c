@@ -359,9 +359,15 @@ static void import_end(struct frame *frame, struct edge *edge)
 	frame->part = 0;
 }
 
-static unsigned parent_error(const struct pyscan_import *import)
+/* What a relative import without, or beyond, a package raises. */
+static unsigned parent_error(const struct walk *walk, const struct node *node,
+			     const struct pyscan_import *import)
 {
-	return import->by_call ? PYSCAN_TYPE_ERROR : PYSCAN_IMPORT_ERROR;
+	if (node->package.n == 0)
+		return import->by_call ? PYSCAN_TYPE_ERROR
+				       : PYSCAN_IMPORT_ERROR;
+	return walk->start->minor < 9 ? PYSCAN_VALUE_ERROR
+				      : PYSCAN_IMPORT_ERROR;
 }
 
 /* One part of an import: what it loads in turn, and whether the names are
@@ -376,7 +382,8 @@ static void import_step(struct order *order, struct frame *frame,
 	node->running = edge;
 	edge->ran[order->mode] = true;
 	if (!target) {
-		if (!fail(order, edge, parent_error(edge->import), false))
+		if (!fail(order, edge,
+			  parent_error(order->walk, node, edge->import), false))
 			import_end(frame, edge);
 		return;
 	}

@@ -93,6 +93,7 @@ static int walk_instance(struct check *check, struct check_python *python,
 	struct graph_start start = {
 		.entry = settings->run.entry.s,
 		.is_module = settings->run.is_module,
+		.minor = python->minor,
 		.python_path = folders,
 		.python_path_count = path->n,
 		.extension_tag = arena_printf(
