@@ -366,6 +366,78 @@ static void coding_lines(void **state)
 	}
 }
 
+/* The steps of a start: "1" is the import of line 1, "except 3" what it
+ * catches, "raise 0" raises that again. */
+static void steps_of_a_start(void **state)
+{
+	static const struct {
+		struct str source, said;
+	} cases[] = {
+		{STR_INIT("import a\ntry: import b\nexcept ImportError: import "
+			  "c\n"
+			  "else: import d\nfinally: import e\n"),
+		 STR_INIT("1 try 2 except 3 3 else 4 finally 5 end ")},
+		{STR_INIT("try: import a\nexcept (SyntaxError, x.ImportError) "
+			  "as "
+			  "e: raise\nexcept: raise OSError\n"),
+		 STR_INIT("try 1 except 7 raise 0 except 255 raise 64 end ")},
+		{STR_INIT("with suppress(ValueError) as x:\n import a\n"
+			  "try: pass\nexcept ImportError: pass\n"),
+		 STR_INIT("try 2 except 16 end ")},
+		{STR_INIT("def f():\n try: import a\n except: pass\n"
+			  "if TYPE_CHECKING: import b\n"
+			  "try:\n try: import c\n finally: d = 1\n"
+			  "except KeyError: exit()\n"),
+		 STR_INIT("try try 6 finally end except 0 raise 128 end ")},
+	};
+	static const char *const flows[] = {
+		"run", "try", "except", "raise", "else", "finally", "end"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		auto_arena struct arena arena = ARENA_EMPTY;
+		auto_buf struct buf out = BUF_EMPTY;
+		struct pyscan scan;
+
+		pyscan(cases[i].source, 11, &arena, &scan);
+		for (size_t k = 0; k < scan.step_count; k++) {
+			struct pyscan_step step = scan.steps[k];
+
+			if (step.flow == PYSCAN_RUN)
+				buf_printf(&out, "%u ",
+					   scan.imports[step.value].line);
+			else if (step.flow == PYSCAN_EXCEPT ||
+				 step.flow == PYSCAN_RAISE)
+				buf_printf(&out, "%s %u ", flows[step.flow],
+					   step.value);
+			else
+				buf_printf(&out, "%s ", flows[step.flow]);
+		}
+		if (!str_eq(buf_str(&out), cases[i].said))
+			fail_msg("case %zu: " STR_FMT, i,
+				 STR_ARG(buf_str(&out)));
+	}
+}
+
+static void names_of_all(void **state)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	struct pyscan scan;
+
+	(void)state;
+	pyscan(STR("__all__ = ['a']\n__all__ += ('b', \"c\")\n"
+		   "__all__.append('d')\n"),
+	       11, &arena, &scan);
+	assert_int_equal(scan.all_count, 4);
+	assert_str(scan.all[3], "d");
+	assert_true(scan.has_all && !scan.is_all_open);
+	pyscan(STR("__all__ = ['a'] + b.__all__\nc = 1\ndel c\n"), 11, &arena,
+	       &scan);
+	assert_int_equal(scan.all_count, 1);
+	assert_true(scan.is_all_open);
+	assert_int_equal(scan.deleted_count, 1);
+}
+
 /* Every prefix of a source, against a page that may not be read. */
 static void nothing_behind_the_end_is_read(void **state)
 {
@@ -403,6 +475,8 @@ int main(void)
 		cmocka_unit_test(names_that_are_bound),
 		cmocka_unit_test(literals_that_look_like_paths),
 		cmocka_unit_test(coding_lines),
+		cmocka_unit_test(steps_of_a_start),
+		cmocka_unit_test(names_of_all),
 		cmocka_unit_test(nothing_behind_the_end_is_read),
 	};
 
