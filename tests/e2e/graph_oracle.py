@@ -60,7 +60,10 @@ def start(tree):
     searched = [APP + "/" + folder if folder else APP
                 for folder in tree["pythonpath"]]
     sys.path[:] = searched + SYS_PATH + [INSTALLED]
-    site.execsitecustomize()
+    # Debian's Python has one of its own, which would be found otherwise.
+    if any(os.path.exists(folder + "/sitecustomize.py")
+           for folder in searched):
+        site.execsitecustomize()
     os.chdir(APP + "/" + (tree["workdir"] or ""))
     main = sys.modules["__main__"] = type(sys)("__main__")
     entry = tree["entry"]

@@ -119,10 +119,11 @@ class Comparison:
                  one["line"])
                 for one in service["imports"] if one["file"] == path}
         there = set(theirs_of(path, said, is_script))
-        # Sources that put tree/ on sys.path are reached by two names.
-        both = {(row[0], row[1], row[3]) for row in there}
+        # Where sources put a folder of tree/ on sys.path, what lies in it is
+        # reached by two names.
         here = {row for row in here
-                if ("tree." + row[0], row[1], row[3]) not in both}
+                if not any(one[0].endswith("." + row[0]) and one[1] == row[1]
+                           and one[3] == row[3] for one in there)}
         self.imports += len(there)
         # CPython knows no place in an f-string before 3.12.
         if any(line is None for *_, line in there):
