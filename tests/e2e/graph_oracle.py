@@ -92,7 +92,9 @@ def is_installed(error):
     name, path = getattr(error, "name", None), getattr(error, "path", None)
     if path:
         return not path.startswith(APP + "/")
-    return name in sys.builtin_module_names
+    # "shared" has no file, as a folder without __init__.
+    return (name in sys.builtin_module_names or name == "shared"
+            and not os.path.exists(APP + "/shared"))
 
 
 def describe(error):

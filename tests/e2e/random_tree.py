@@ -182,7 +182,9 @@ class Maker:
             base = self.dotted(self.some_file(path), "") or "alpha"
             return self.random.choice(
                 ["nowhere", base + ".nowhere", "vendor.nowhere",
-                 "shared.nowhere", base + ".one", "nowhere.one"])
+                 "shared.nowhere", base + ".one", "nowhere.one"]
+                if base.partition(".")[0] not in FIRST + SHADOWS
+                else ["nowhere"])
         for _ in range(20):
             folder = self.random.choice(self.folders)
             name = self.dotted(self.some_file(path), folder)

@@ -124,9 +124,8 @@ def minor_of(python):
 def test_random_trees():
     minor, count = sys.version_info[1], 1000
     started, not_started, wrong = compare(sys.executable, minor, range(count))
-    # Of 5,000 trees 15 differ: submodules and names of modules that are not
-    # first-party, and names that a module has for a while.
-    assert len(wrong) <= 3, "\n".join(show(*one) for one in wrong)
+    # graph.h says what is not followed.
+    assert len(wrong) <= 2, "\n".join(show(*one) for one in wrong)
     # The trees are of use only where both happens often.
     assert started > count // 5 and not_started > count // 5
 

@@ -8,8 +8,14 @@ uint32_t live_line(const struct node *node)
 		       : UINT32_MAX;
 }
 
+/* What is asked of a module: what it has by a star is of that moment. */
+struct until {
+	uint32_t line;
+	uint64_t moment;
+};
+
 static enum binding has(struct walk *walk, struct node *node, struct str name,
-			uint32_t before, size_t *steps);
+			struct until until, size_t *steps);
 
 /* By `import name` and the like that have happened in this life. */
 static bool is_imported(const struct node *node, struct str name,
@@ -29,7 +35,7 @@ static bool is_imported(const struct node *node, struct str name,
 }
 
 static enum binding has_by_stars(struct walk *walk, struct node *node,
-				 struct str name, uint32_t before,
+				 struct str name, struct until until,
 				 size_t *steps)
 {
 	enum binding best = BINDING_NONE;
@@ -38,7 +44,8 @@ static enum binding has_by_stars(struct walk *walk, struct node *node,
 		const struct edge *edge = &node->edges[i];
 
 		if (!edge->import || !edge->is_done || !edge->target ||
-		    edge->import->line > before ||
+		    edge->import->line > until.line ||
+		    edge->moment > until.moment ||
 		    !str_eq(edge->import->name, STR("*")))
 			continue;
 		enum binding binding = BINDING_UNKNOWN;
@@ -50,8 +57,10 @@ static enum binding has_by_stars(struct walk *walk, struct node *node,
 			if (scan.scan &&
 			    !star_gives(scan.scan, name, edge->before))
 				continue;
-			binding = has(walk, edge->target, name, edge->before,
-				      steps);
+			binding =
+				has(walk, edge->target, name,
+				    (struct until){edge->before, edge->moment},
+				    steps);
 		} else if (edge->target->kind == NODE_FOLDERS) {
 			continue;
 		}
@@ -71,25 +80,28 @@ static bool is_deleted(const struct pyscan *scan, struct str name)
 }
 
 static bool is_submodule(struct walk *walk, const struct node *node,
-			 struct str name)
+			 struct str name, uint64_t moment)
 {
 	const struct node *sub = map_get(
 		&walk->nodes, arena_printf(&walk->scratch, STR_FMT "." STR_FMT,
 					   STR_ARG(node->name), STR_ARG(name)));
 
-	return sub && sub->attribute_of == node->life + 1;
+	return sub && sub->attribute_of == node->life + 1 &&
+	       sub->attribute_at <= moment;
 }
 
 static enum binding has(struct walk *walk, struct node *node, struct str name,
-			uint32_t before, size_t *steps)
+			struct until until, size_t *steps)
 {
+	uint32_t before = until.line;
+
 	if (node->query == walk->query)
 		return BINDING_NONE;
 	node->query = walk->query;
 	*steps -= *steps > 0;
 	if (node->kind == NODE_STDLIB || node->kind == NODE_THIRD_PARTY)
 		return BINDING_SURE;
-	if (is_submodule(walk, node, name))
+	if (is_submodule(walk, node, name, until.moment))
 		return BINDING_SURE;
 	if (node->kind != NODE_FILE)
 		return BINDING_NONE;
@@ -103,11 +115,15 @@ static enum binding has(struct walk *walk, struct node *node, struct str name,
 		return BINDING_SURE;
 	if (known && is_imported(node, name, known->line, before, steps))
 		return BINDING_SURE;
-	enum binding binding = has_by_stars(walk, node, name, before, steps);
+	enum binding binding = has_by_stars(walk, node, name, until, steps);
 
 	if (binding != BINDING_NONE)
 		return binding;
-	return scan->has_getattr || scan->has_dynamic_names ||
+	const struct pyscan_name *getattr =
+		scan->has_getattr ? scan_name(scan, STR("__getattr__")) : NULL;
+
+	return (scan->has_getattr && !(getattr && getattr->line >= before)) ||
+			       scan->has_dynamic_names ||
 			       (before != UINT32_MAX && is_deleted(scan, name))
 		       ? BINDING_UNKNOWN
 		       : BINDING_NONE;
@@ -119,5 +135,6 @@ enum binding live_has(struct walk *walk, struct node *node, struct str name,
 	if (name_is_given(name))
 		return BINDING_SURE;
 	walk->query++;
-	return has(walk, node, name, live_line(node), steps);
+	return has(walk, node, name,
+		   (struct until){live_line(node), UINT64_MAX}, steps);
 }

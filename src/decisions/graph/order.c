@@ -37,8 +37,8 @@ struct frame {
 struct order {
 	struct walk *walk;
 	int mode;
-	bool root_catches; /* site does */
-	size_t steps;	   /* that are left */
+	unsigned root_catches; /* what site does */
+	size_t steps;	       /* that are left */
 	struct {
 		struct frame *p;
 		size_t n, capacity;
@@ -142,7 +142,7 @@ static bool is_caught(struct order *order, unsigned error)
 			at++;
 		}
 	}
-	return order->root_catches;
+	return (order->root_catches & error) != 0;
 }
 
 /* --- exceptions --------------------------------------------------------- */
@@ -350,11 +350,13 @@ static bool part_is_skipped(const struct edge *edge, size_t part)
 	return part > 0 && is_loaded(edge->target);
 }
 
-static void import_end(struct frame *frame, struct edge *edge)
+static void import_end(struct order *order, struct frame *frame,
+		       struct edge *edge)
 {
 	edge->is_done = true;
 	if (edge->target)
 		edge->before = live_line(edge->target);
+	edge->moment = ++order->walk->moment;
 	frame->at++;
 	frame->part = 0;
 }
@@ -384,7 +386,7 @@ static void import_step(struct order *order, struct frame *frame,
 	if (!target) {
 		if (!fail(order, edge,
 			  parent_error(order->walk, node, edge->import), false))
-			import_end(frame, edge);
+			import_end(order, frame, edge);
 		return;
 	}
 	if (frame->part == 0)
@@ -403,7 +405,7 @@ static void import_step(struct order *order, struct frame *frame,
 		edge = &edge->implied[part / 2];
 		edge->ran[order->mode] = true;
 	} else if (is_star || edge->import->name.n == 0 || part > 1) {
-		import_end(frame, edge);
+		import_end(order, frame, edge);
 		return;
 	}
 	if (target->kind != NODE_FILE && target->kind != NODE_FOLDERS)
@@ -419,8 +421,10 @@ static void import_step(struct order *order, struct frame *frame,
 static void module_end(struct order *order, struct node *node)
 {
 	node->state = NODE_DONE;
-	if (node->parent && !node->is_main)
+	if (node->parent && !node->is_main) {
 		node->attribute_of = node->parent->life + 1;
+		node->attribute_at = ++order->walk->moment;
+	}
 	order->stack.n--;
 }
 
@@ -527,12 +531,10 @@ static void order_run(struct order *order, struct node *node)
 
 /* --- what both runs showed ---------------------------------------------- */
 
-static void edge_conclude(const struct node *node, struct edge *edge)
+static void edge_conclude(struct edge *edge)
 {
 	bool has_failed = edge->fails[0] || edge->fails[1];
 
-	if (!node->ran[0] || !node->ran[1])
-		return;
 	if (has_failed && edge->problem == GRAPH_FINE && edge->target &&
 	    edge->target->kind == NODE_FILE && edge->import->name.n > 0) {
 		edge->problem =
@@ -552,9 +554,9 @@ static void walk_conclude(struct walk *walk)
 			struct edge *edge = &(*node)->edges[i];
 
 			if (edge->import)
-				edge_conclude(*node, edge);
+				edge_conclude(edge);
 			for (size_t k = 0; k < edge->implied_count; k++)
-				edge_conclude(*node, &edge->implied[k]);
+				edge_conclude(&edge->implied[k]);
 		}
 }
 
@@ -568,9 +570,9 @@ void walk_order(struct walk *walk)
 			(*node)->state = NODE_NEW;
 			(*node)->attribute_of = 0;
 		}
-		order.root_catches = true;
+		order.root_catches = PYSCAN_EXIT - 1;
 		order_run(&order, walk->site);
-		order.root_catches = false;
+		order.root_catches = 0;
 		if (walk->main)
 			order_run(&order, walk->main);
 		else if (walk->start_edge.target) /* -m of what is not there */

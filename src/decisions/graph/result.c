@@ -116,7 +116,11 @@ static enum graph_effect edge_effect(const struct walk *walk,
 	bool is_open = target && (target->kind == NODE_THIRD_PARTY ||
 				  (target->is_open && !edge->sub));
 
-	if (walk->is_cut || !(node->ran[0] && node->ran[1]) ||
+	/* The order does not run what is included. */
+	bool is_followed =
+		node->ran[0] || node->ran[1] || walk->start->include_count == 0;
+
+	if (walk->is_cut || !is_followed ||
 	    (is_open && !walk->start->is_missing))
 		return GRAPH_BY_LEVEL;
 	return effect_of(edge->stops);

@@ -90,6 +90,7 @@ struct node {
 	size_t life;		    /* how often it was begun */
 	size_t attribute_of; /* that life of its parent, plus 1, which has it
 			      * as an attribute; 0: none */
+	uint64_t attribute_at;
 	bool ran[2], stops[2];
 };
 
@@ -112,6 +113,7 @@ struct edge {
 	bool is_circular;
 	bool is_done;	 /* in this life of its module */
 	uint32_t before; /* a star: what target bound above this line */
+	uint64_t moment; /* at which it was done */
 };
 
 /* What the order of imports showed of one of them; kept from round to round. */
@@ -145,6 +147,7 @@ struct walk {
 	bool has_changed;
 	bool is_cut; /* the order was too long to follow */
 	uint64_t query;
+	uint64_t moment;	    /* of the order */
 	struct folders front, back; /* of sys.path around the installed ones */
 	bool *front_is_lazy, *back_is_lazy;
 	struct map nodes; /* by name */

@@ -136,7 +136,6 @@ static void with_read(struct scan *scan, struct str header, struct suite *suite)
 		suite->clause = CLAUSE_SUPPRESS;
 		suite->catches = errors;
 		suite->first_step = scan->steps.n;
-		suite->first_import = scan->imports.n;
 		step_add(scan, PYSCAN_TRY, 0);
 	}
 	if (suite->scope == SCOPE_MODULE)

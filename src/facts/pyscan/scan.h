@@ -58,7 +58,6 @@ struct suite {
 	unsigned raises;    /* then: which error, as in pyscan_step */
 	unsigned catches;   /* of CLAUSE_SUPPRESS */
 	size_t first_step;  /* the same */
-	size_t first_import;
 	struct context context;
 	struct chain chain;	/* of the last compound statement in it */
 	const char *function;	/* the innermost `def`, or NULL */

@@ -46,12 +46,21 @@ void import_push(struct scan *scan, const struct context *context,
 	array_push(&scan->imports, import);
 }
 
+/* Imports of functions and the like are no steps. */
+static bool has_run_since(const struct scan *scan, size_t step)
+{
+	for (; step < scan->steps.n; step++)
+		if (scan->steps.p[step].flow == PYSCAN_RUN)
+			return true;
+	return false;
+}
+
 void chain_end(struct scan *scan, struct chain *chain)
 {
 	bool has_steps = chain->kind == CHAIN_TRY && chain->has_steps;
 
 	chain->kind = CHAIN_NONE;
-	if (has_steps && chain->body_start.imports == scan->imports.n)
+	if (has_steps && !has_run_since(scan, chain->first_step))
 		scan->steps.n = chain->first_step; /* nothing to guard */
 	else if (has_steps)
 		step_add(scan, PYSCAN_END, 0);
@@ -59,7 +68,7 @@ void chain_end(struct scan *scan, struct chain *chain)
 
 static void suppress_end(struct scan *scan, const struct suite *suite)
 {
-	if (suite->first_import == scan->imports.n) {
+	if (!has_run_since(scan, suite->first_step)) {
 		scan->steps.n = suite->first_step;
 		return;
 	}
