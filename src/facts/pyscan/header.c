@@ -224,11 +224,12 @@ static void except_read(struct scan *scan, struct str header,
 {
 	struct chain *chain = &scan->top->chain;
 
-	if (chain->kind != CHAIN_TRY || !chain->has_steps)
+	if (chain->kind != CHAIN_TRY)
 		return;
 	unsigned errors = catches(scan, header);
 
-	step_add(scan, PYSCAN_EXCEPT, errors);
+	if (chain->has_steps)
+		step_add(scan, PYSCAN_EXCEPT, errors);
 	suite->clause = CLAUSE_OTHER_HANDLER;
 	if (chain->has_handler || !(errors & PYSCAN_NOT_FOUND))
 		return;
