@@ -122,9 +122,10 @@ class Comparison:
         # Where sources put a folder of tree/ on sys.path, what lies in it is
         # reached by two names.
         here = {row for row in here
-                if not any(one[0].endswith("." + row[0].lstrip("."))
-                           and one[1] == row[1]
-                           and one[3] == row[3] for one in there)}
+                if row in there or not any(
+                    one[0].endswith("." + row[0].lstrip("."))
+                    and one[1] == row[1] and one[3] == row[3]
+                    for one in there)}
         self.imports += len(there)
         # CPython knows no place in an f-string before 3.12.
         if any(line is None for *_, line in there):
