@@ -114,14 +114,16 @@ static void what_is_no_key(void **state)
 
 static void texts_that_are_none(void **state)
 {
+	static const char upper_case[] =
+		"ed25519:3D4017c3e843895a92b70aa74d1b7ebc"
+		"9c982ccf2ec4968cc0cd55f12af4660c";
 	static const char *const keys[] = {
 		"",
 		"ed25519:",
 		"ed25519:3d40",
 		RFC_PUBLIC "0",
 		"rsa:3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f1",
-		"ed25519:3D4017c3e843895a92b70aa74d1b7ebc"
-		"9c982ccf2ec4968cc0cd55f12af4660c",
+		upper_case,
 	};
 	struct sign_public key;
 	struct signature signature;
