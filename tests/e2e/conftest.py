@@ -87,6 +87,12 @@ class Fleet:
         return json.loads(result.stdout)
 
 
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory):
+    """One store for all tests of a file: what they need is fetched once."""
+    return tmp_path_factory.mktemp("store") / "store"
+
+
 @pytest.fixture
 def fleet(slipway, store, tmp_path):
     """fleet(FILES) is a Fleet of these files; fleet(FOLDER) of a copy."""

@@ -18,12 +18,6 @@ services:
 """
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory):
-    """One store for all tests here: the base is fetched once."""
-    return tmp_path_factory.mktemp("store") / "store"
-
-
 @pytest.fixture
 def checked(fleet, shared_store):
     """checked(FILES, SERVICES) locks; gives the services of check --json."""

@@ -28,11 +28,6 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory):
-    return tmp_path_factory.mktemp("store") / "store"
-
-
 @pytest.fixture
 def chosen(fleet, shared_store):
     made = fleet({"fleet.yaml": MANIFEST, **FILES})

@@ -15,11 +15,6 @@ services:
 """
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory):
-    return tmp_path_factory.mktemp("store") / "store"
-
-
 @pytest.fixture
 def scanned(fleet, shared_store):
     def make(files, services):

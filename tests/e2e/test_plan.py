@@ -29,11 +29,6 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory):
-    return tmp_path_factory.mktemp("store") / "store"
-
-
 @pytest.fixture
 def shared(fleet, shared_store):
     made = fleet({"fleet.yaml": MANIFEST, **FILES})

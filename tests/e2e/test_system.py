@@ -25,11 +25,6 @@ FOLD = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib",
         "lib64": "usr/lib64"}
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory):
-    return tmp_path_factory.mktemp("store") / "store"
-
-
 class Audio:
     """A fleet whose services import sounddevice, or nothing."""
 

@@ -31,11 +31,6 @@ services:
 """
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory):
-    return tmp_path_factory.mktemp("store") / "store"
-
-
 @pytest.fixture
 def locked(fleet, shared_store):
     def lock(services, status):
