@@ -144,3 +144,9 @@ int err_pass(struct error **to, struct error *from)
 	*to = from;
 	return -1;
 }
+
+int err_copy(struct error **to, const struct error *from)
+{
+	err_make(to, from->class, "%s", from->message);
+	return from->hint ? err_hint(to, "%s", from->hint) : -1;
+}

@@ -60,3 +60,6 @@ void err_free_pointer(struct error **error);
 /* Hands an error on: *to becomes from where wanted, else from is freed.
  * Returns -1. */
 int err_pass(struct error **to, struct error *from);
+
+/* The same for a copy, with its hint; from stays the caller's. */
+int err_copy(struct error **to, const struct error *from);

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { DEFAULT_MEMORY_BYTES = 384 << 20 };
 
@@ -226,15 +226,11 @@ static void *work_waiting(void *pool)
 static unsigned start_threads(struct pool *pool, void *(*begin)(void *pool),
 			      unsigned count, pthread_t *threads)
 {
-	sigset_t all, old;
 	unsigned started = 0;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (started < count &&
-	       pthread_create(&threads[started], NULL, begin, pool) == 0)
+	       thread_start(&threads[started], begin, pool) == 0)
 		started++;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return started;
 }
 
@@ -281,12 +277,7 @@ int pool_pass_error(const struct pool *pool, size_t task, struct error **err)
 {
 	const struct error *error = pool_error(pool, task);
 
-	if (!error)
-		return 0;
-	err_make(err, err_class(error), "%s", err_message(error));
-	if (*err_hint_text(error))
-		err_hint(err, "%s", err_hint_text(error));
-	return -1;
+	return error ? err_copy(err, error) : 0;
 }
 
 int pool_run_first(struct pool *pool, struct error **err)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/thread.h"
 #include "parts/fetch/internal.h"
 
 enum {
@@ -34,18 +35,6 @@ static void start_curl(void)
 		abort();
 }
 
-/* Signals are for the main thread; a lost connection must not end us. */
-static void start_engine(struct fetch *fetch)
-{
-	sigset_t all, old;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&fetch->thread, NULL, fetch_engine, fetch))
-		abort();
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 struct fetch *fetch_new(const struct fetch_options *options)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -68,7 +57,9 @@ struct fetch *fetch_new(const struct fetch_options *options)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&fetch->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	start_engine(fetch);
+	/* Without SIGPIPE: a lost connection must not end us. */
+	if (thread_start(&fetch->thread, fetch_engine, fetch))
+		abort();
 	return fetch;
 }
 

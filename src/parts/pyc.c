@@ -1,12 +1,12 @@
 #include "parts/pyc.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/thread.h"
 #include "parts/pyc/marshal.h"
 #include "parts/pyc/worker.h"
 
@@ -87,18 +87,6 @@ static int ask_keeper(struct pyc_pool *pool, struct pyc_worker *worker,
 	return error ? err_pass(err, error) : 0;
 }
 
-/* Signals are for the main thread. */
-static void keeper_start(struct pyc_pool *pool)
-{
-	sigset_t all, old;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&pool->keeper, NULL, keep, pool))
-		abort();
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 int pyc_pool_new(const struct pyc_options *options, struct pyc_pool **out,
 		 struct error **err)
 {
@@ -125,7 +113,8 @@ int pyc_pool_new(const struct pyc_options *options, struct pyc_pool **out,
 		pool->slots[i].worker = (struct pyc_worker)PYC_WORKER_EMPTY;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->changed, NULL);
-	keeper_start(pool);
+	if (thread_start(&pool->keeper, keep, pool))
+		abort();
 	*out = pool;
 	return 0;
 }

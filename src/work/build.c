@@ -176,10 +176,7 @@ static void settle_images(struct build *build)
 		if (build->options->wanted && !build->options->wanted[i]) {
 			image->state = BUILD_SKIPPED;
 		} else if (error) {
-			image->state = BUILD_FAILED;
-			err_make(&image->error, err_class(error), "%s",
-				 err_message(error));
-			err_hint(&image->error, "%s", err_hint_text(error));
+			build_fail_image(image, error);
 		}
 	}
 }

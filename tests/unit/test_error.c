@@ -88,6 +88,24 @@ static void an_error_is_handed_on(void **state)
 	assert_int_equal(err_pass(NULL, to), -1);
 }
 
+static void a_copy_has_the_hint_and_leaves_the_first(void **state)
+{
+	struct error *from = NULL, *to = NULL;
+
+	(void)state;
+	err_make(&from, ERR_USAGE, "100%% new");
+	assert_int_equal(err_copy(&to, from), -1);
+	assert_string_equal(err_hint_text(to), "");
+	err_hint(&from, "try %%s");
+	assert_int_equal(err_copy(&to, from), -1);
+	assert_int_equal(err_copy(NULL, from), -1);
+	err_free(from);
+	assert_int_equal(err_class(to), ERR_USAGE);
+	assert_string_equal(err_message(to), "100% new");
+	assert_string_equal(err_hint_text(to), "try %s");
+	err_free(to);
+}
+
 static void classes_decide_the_exit_status(void **state)
 {
 	(void)state;
@@ -106,6 +124,7 @@ int main(void)
 		cmocka_unit_test(who_does_not_ask_is_not_told),
 		cmocka_unit_test(a_second_error_replaces_the_first),
 		cmocka_unit_test(an_error_is_handed_on),
+		cmocka_unit_test(a_copy_has_the_hint_and_leaves_the_first),
 		cmocka_unit_test(classes_decide_the_exit_status),
 	};
 

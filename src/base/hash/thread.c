@@ -2,10 +2,10 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { BLOCK_BYTES = 256 << 10, BLOCKS = 8 };
 
@@ -52,17 +52,11 @@ static void *hash_blocks(void *argument)
 struct sha256_thread *sha256_thread_new(void *context)
 {
 	struct sha256_thread *thread = mem_zalloc(1, sizeof *thread);
-	sigset_t all, old;
 
 	thread->context = context;
 	pthread_mutex_init(&thread->lock, NULL);
 	pthread_cond_init(&thread->changed, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int failed = pthread_create(&thread->id, NULL, hash_blocks, thread);
-
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!failed)
+	if (thread_start(&thread->id, hash_blocks, thread) == 0)
 		return thread;
 	pthread_cond_destroy(&thread->changed);
 	pthread_mutex_destroy(&thread->lock);

@@ -156,9 +156,7 @@ struct build_stack build_stack(const struct build *build, size_t planned)
 void build_fail_image(struct build_image *image, const struct error *error)
 {
 	image->state = BUILD_FAILED;
-	err_make(&image->error, err_class(error), "%s", err_message(error));
-	if (*err_hint_text(error))
-		err_hint(&image->error, "%s", err_hint_text(error));
+	err_copy(&image->error, error);
 }
 
 void build_list_image(const struct manifest_instance *instance,

@@ -367,14 +367,9 @@ static int run_tasks(struct resolve_run *run, struct task *tasks, size_t n,
 	}
 	if (pool_run(pool) == 0)
 		return 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct error *error = pool_error(pool, first + i);
-
-		if (!error)
-			continue;
-		err_make(err, err_class(error), "%s", err_message(error));
-		return err_hint(err, "%s", err_hint_text(error));
-	}
+	for (size_t i = 0; i < n; i++)
+		if (pool_pass_error(pool, first + i, err))
+			return -1;
 	return pool_check_cancelled(err);
 }
 
