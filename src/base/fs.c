@@ -381,6 +381,35 @@ int fs_write_all(int fd, struct str bytes, const char *name, struct error **err)
 	return 0;
 }
 
+enum { BEHIND_BYTES = 16 << 20 };
+
+void fs_write_behind(struct fs_behind *behind, int fd, uint64_t size_bytes,
+		     bool drop)
+{
+	uint64_t n = size_bytes - behind->begun_bytes;
+	uint64_t before = behind->begun_bytes - behind->dropped_bytes;
+
+	if (n < BEHIND_BYTES)
+		return;
+	sync_file_range(fd, (off_t)behind->begun_bytes, (off_t)n,
+			SYNC_FILE_RANGE_WRITE);
+	behind->begun_bytes = size_bytes;
+	if (!drop || !before)
+		return;
+	/* Only what is on the disk can be dropped. */
+	sync_file_range(fd, (off_t)behind->dropped_bytes, (off_t)before,
+			SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				SYNC_FILE_RANGE_WAIT_AFTER);
+	posix_fadvise(fd, (off_t)behind->dropped_bytes, (off_t)before,
+		      POSIX_FADV_DONTNEED);
+	behind->dropped_bytes += before;
+}
+
+void fs_drop_read(int fd, uint64_t offset, size_t n)
+{
+	posix_fadvise(fd, (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
+}
+
 int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name,
 		 struct error **err)
 {

@@ -73,6 +73,23 @@ int fs_read_fd(int fd, const char *name, size_t max_bytes, struct buf *out,
 int fs_write_all(int fd, struct str bytes, const char *name,
 		 struct error **err);
 
+/* How far the disk was told of a file that is being written. */
+struct fs_behind {
+	uint64_t begun_bytes, dropped_bytes;
+};
+
+/* To be called after each write to a large file, with its size so far. The disk
+ * begins to write at every 16 MiB, so that the sync at the end finds little to
+ * do. drop: what it has written leaves the page cache, for a file that is not
+ * read soon: what the machine's services have cached stays, and no more than 32
+ * MiB of the file are in memory. These are hints: nothing fails. */
+void fs_write_behind(struct fs_behind *behind, int fd, uint64_t size_bytes,
+		     bool drop);
+
+/* The bytes at offset are not read again soon: drops them from the page cache.
+ * Those that are not on the disk yet stay. */
+void fs_drop_read(int fd, uint64_t offset, size_t n);
+
 /* Exactly n bytes at offset; fewer is an error. */
 int fs_pread_all(int fd, void *p, size_t n, uint64_t offset, const char *name,
 		 struct error **err);

@@ -15,10 +15,8 @@
 #include "codec/gzip.h"
 
 enum {
-	/* Blob bytes are gathered up to this before they are written, */
+	/* Blob bytes are gathered up to this before they are written. */
 	OUT_BYTES = 256 << 10,
-	/* and up to this before the disk is told of them. */
-	START_BYTES = 16 << 20,
 };
 
 #define ZSTD_LEVEL   3
@@ -42,8 +40,8 @@ struct layer {
 	ZSTD_CCtx *zstd;
 	struct sha256 blob_sha, tar_sha;
 	uint64_t blob_bytes, tar_bytes;
-	uint64_t started_bytes; /* of the blob, that the disk was told of */
-	struct map paths;	/* to struct known */
+	struct fs_behind behind;
+	struct map paths; /* to struct known */
 	struct arena arena;
 
 	/* the file between begin and end */
@@ -108,15 +106,8 @@ static int write_out(struct layer *layer, struct str bytes, struct error **err)
 	if (fs_write_all(layer->options.fd, bytes,
 			 "the temporary file of a layer", err))
 		return -1;
-	if (layer->blob_bytes - layer->started_bytes < START_BYTES)
-		return 0;
-	/* A hint, so its result does not count: the sync at the end finds
-	 * little to do, and unwritten pages do not pile up until the kernel
-	 * writes out files that are about to be removed too. */
-	sync_file_range(layer->options.fd, (off_t)layer->started_bytes,
-			(off_t)(layer->blob_bytes - layer->started_bytes),
-			SYNC_FILE_RANGE_WRITE);
-	layer->started_bytes = layer->blob_bytes;
+	fs_write_behind(&layer->behind, layer->options.fd, layer->blob_bytes,
+			true);
 	return 0;
 }
 

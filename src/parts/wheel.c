@@ -22,7 +22,10 @@ static int read_fd(void *context, void *p, size_t n, uint64_t offset,
 {
 	const struct wheel *wheel = context;
 
-	return fs_pread_all(wheel->fd, p, n, offset, "the wheel", err);
+	if (fs_pread_all(wheel->fd, p, n, offset, "the wheel", err))
+		return -1;
+	fs_drop_read(wheel->fd, offset, n);
+	return 0;
 }
 
 static int check_sha256(const struct wheel *wheel,

@@ -23,6 +23,7 @@ struct download {
 	struct sha256 sha;   /* of the first size_bytes bytes */
 	uint64_t size_bytes; /* in the partial file */
 	bool resumed;	     /* some of them are from before this url */
+	struct fs_behind behind;
 	struct buf etag;     /* of what url sends; strong ones only */
 	struct progress *progress;
 };
@@ -39,6 +40,7 @@ static int restart(struct download *download, struct error **err)
 	sha256_release(&download->sha);
 	sha256_init(&download->sha);
 	download->size_bytes = 0;
+	download->behind = (struct fs_behind){0};
 	download->resumed = false;
 	return 0;
 }
@@ -134,6 +136,10 @@ static int on_data(void *context, struct str bytes, struct error **err)
 	}
 	sha256_update(&download->sha, bytes);
 	download->size_bytes += bytes.n;
+	/* It may be read soon; held, it may be gone before it is on a disk. */
+	if (!download->file->held)
+		fs_write_behind(&download->behind, download->partial.fd,
+				download->size_bytes, false);
 	progress_add(download->progress, bytes.n);
 	return 0;
 }
