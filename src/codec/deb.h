@@ -82,6 +82,12 @@ void deb_free_pointer(struct deb **deb);
 /* The control paragraph; borrowed from the deb. */
 const struct deb_paragraph *deb_control(const struct deb *deb);
 
+/* Decompresses the data archive into memory, before the first deb_next, which
+ * then only copies: for a caller that does it on another core. Gives the bytes
+ * that are held; 0 where they are more than max_bytes or damaged: deb_next then
+ * reads the file, and says what is wrong. */
+uint64_t deb_load(struct deb *deb, uint64_t max_bytes);
+
 /* The next entry of the data archive; its strs hold until the next call. The
  * archive's root itself is left out. 1: there is one, 0: the end, -1: a path
  * that is absolute, has a ".." part or is not clean, a hard link out of the

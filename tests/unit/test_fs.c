@@ -182,6 +182,34 @@ static void reading_at_an_offset(void **state)
 	assert_error(&err, ERR_ENV, "Bad file descriptor");
 }
 
+static void what_was_written_behind_is_all_there(void **state)
+{
+	enum { PIECE = 1 << 20, PIECES = 50 };
+	auto_free char *path = below(state, "large");
+	auto_free char *piece = mem_alloc(PIECE), *read = mem_alloc(PIECE);
+	struct fs_behind behind = {0};
+	struct error *err = NULL;
+	auto_close int fd = fs_open(path, O_RDWR | O_CREAT, 0600, &err);
+
+	for (int i = 0; i < PIECES; i++) {
+		memset(piece, i, PIECE);
+		assert_done(fs_write_all(fd, str_of(piece, PIECE), path, &err),
+			    err);
+		fs_write_behind(&behind, fd, (uint64_t)(i + 1) * PIECE, true);
+	}
+	assert_int_equal(behind.begun_bytes, 48 << 20);
+	assert_int_equal(behind.dropped_bytes, 32 << 20);
+	for (int i = 0; i < PIECES; i++) {
+		uint64_t offset = (uint64_t)i * PIECE;
+
+		memset(piece, i, PIECE);
+		assert_done(fs_pread_all(fd, read, PIECE, offset, path, &err),
+			    err);
+		assert_memory_equal(read, piece, PIECE);
+		fs_drop_read(fd, offset, PIECE);
+	}
+}
+
 struct reader {
 	int fd;
 	size_t n;

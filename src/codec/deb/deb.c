@@ -11,7 +11,12 @@
 #include "base/mem.h"
 #include "codec/deb.h"
 
-enum { AR_HEADER = 60, CHUNK = 64 << 10, MAX_MEMBERS = 16 };
+enum {
+	AR_HEADER = 60,
+	CHUNK = 64 << 10,
+	LOAD_STEP = 1 << 20,
+	MAX_MEMBERS = 16,
+};
 
 /* A part of the file. */
 struct range {
@@ -35,6 +40,7 @@ struct deb {
 	char data_name[17];
 	struct input *input;
 	struct archive *archive; /* of the data; NULL before the first entry */
+	struct buf loaded;	 /* the data, decompressed; or empty */
 	struct buf path, target; /* of the current entry */
 	uint64_t entry_count, byte_count;
 };
@@ -80,12 +86,20 @@ static int allow_filter(struct archive *archive, const char *member)
 	return ARCHIVE_FATAL;
 }
 
+static int open_range(struct deb *deb, struct archive *archive,
+		      const struct range *range)
+{
+	deb->input->at = range->start;
+	deb->input->end = range->end;
+	return archive_read_open(archive, deb->input, NULL, read_input, NULL);
+}
+
 static struct archive *open_tar(struct deb *deb, const struct range *range,
 				const char *member, struct error **err)
 {
 	struct archive *archive = archive_read_new();
 
-	if (allow_filter(archive, member) != ARCHIVE_OK) {
+	if (!deb->loaded.n && allow_filter(archive, member) != ARCHIVE_OK) {
 		err_make(err, ERR_FLEET,
 			 "'%s' is not a sound Debian package: its member '%s' "
 			 "has a compression that slipway does not read",
@@ -96,10 +110,9 @@ static struct archive *open_tar(struct deb *deb, const struct range *range,
 	archive_read_support_format_tar(archive);
 	/* An archive without one entry is not recognised as tar. */
 	archive_read_support_format_empty(archive);
-	deb->input->at = range->start;
-	deb->input->end = range->end;
-	if (archive_read_open(archive, deb->input, NULL, read_input, NULL) ==
-	    ARCHIVE_OK)
+	if ((deb->loaded.n ? archive_read_open_memory(archive, deb->loaded.p,
+						      deb->loaded.n)
+			   : open_range(deb, archive, range)) == ARCHIVE_OK)
 		return archive;
 	err_make(err, ERR_FLEET, "'%s': its member '%s' is damaged: %s",
 		 deb->name, member, archive_error_string(archive));
@@ -291,6 +304,7 @@ void deb_free(struct deb *deb)
 		return;
 	if (deb->archive)
 		archive_read_free(deb->archive);
+	buf_release(&deb->loaded);
 	buf_release(&deb->path);
 	buf_release(&deb->target);
 	arena_release(&deb->arena);
@@ -423,6 +437,36 @@ static int next_header(struct deb *deb, struct archive_entry **from,
 	} while (plain_path(*path).n == 0 &&
 		 archive_entry_filetype(*from) == AE_IFDIR);
 	return 1;
+}
+
+/* All that the archive gives, up to max_bytes; false for more, or damage. */
+static bool read_all(struct archive *archive, uint64_t max_bytes,
+		     struct buf *out)
+{
+	struct archive_entry *entry;
+	la_ssize_t n;
+
+	if (archive_read_next_header(archive, &entry) != ARCHIVE_OK)
+		return false;
+	do {
+		buf_reserve(out, LOAD_STEP);
+		n = archive_read_data(archive, out->p + out->n, LOAD_STEP);
+		out->n += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && out->n <= max_bytes);
+	return n == 0;
+}
+
+uint64_t deb_load(struct deb *deb, uint64_t max_bytes)
+{
+	struct archive *archive = archive_read_new();
+
+	archive_read_support_format_raw(archive);
+	if (allow_filter(archive, deb->data_name) != ARCHIVE_OK ||
+	    open_range(deb, archive, &deb->data) != ARCHIVE_OK ||
+	    !read_all(archive, max_bytes, &deb->loaded))
+		buf_release(&deb->loaded);
+	archive_read_free(archive);
+	return deb->loaded.n;
 }
 
 int deb_next(struct deb *deb, struct deb_entry *entry, struct error **err)

@@ -108,7 +108,8 @@ int debian_rules_apply(const struct debian_rules *rules, struct model *model,
 int debian_add_certificates(struct model *model, struct error **err);
 int debian_add_library_cache(struct model *model, struct error **err);
 
-/* Unpacks the package file at path into the model (unpack.c). */
+/* Unpacks locked packages into the model, one after the other, decompressing a
+ * few ahead (unpack.c). */
 int debian_unpack(struct model *model, const struct debian_rules *rules,
-		  const char *path, const struct lock_deb *deb,
+		  struct store *store, const struct lock_debs *debs,
 		  struct error **err);

@@ -365,19 +365,8 @@ static int fill(struct model *model, const struct debian_source *source,
 	auto_buf struct buf list = BUF_EMPTY;
 	auto_free char *list_path = path_join(folder, "list");
 
-	for (size_t i = 0; i < debs->n; i++) {
-		const struct lock_deb *deb = &debs->p[i];
-		auto_free char *path =
-			store_download_path(source->store, &deb->sha256);
-
-		model->part = !model->below && debian_is_python(deb->name)
-				      ? DEBIAN_PYTHON
-				      : DEBIAN_SYSTEM;
-		if (pool_check_cancelled(err) ||
-		    debian_unpack(model, rules, path, deb, err))
-			return -1;
-	}
-	if (debian_rules_apply(rules, model, err))
+	if (debian_unpack(model, rules, source->store, debs, err) ||
+	    debian_rules_apply(rules, model, err))
 		return -1;
 	model_sort_hard_links(model);
 	struct lock_strs paths = model_paths(model, &arena);

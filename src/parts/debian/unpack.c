@@ -9,9 +9,15 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "codec/deb.h"
+#include "facts/store.h"
 #include "parts/debian/model.h"
+#include "parts/debian/tree.h"
 
-enum { CHUNK = 256 << 10 };
+enum {
+	CHUNK = 256 << 10,
+	AHEAD = 6, /* packages that are open, decompressed, and wait */
+	LOAD_MAX_BYTES = 16 << 20,
+};
 
 /* The package in the file must be the one that the lock names: a mirror that
  * serves another under a right hash does not exist, but a lock that was edited
@@ -140,31 +146,129 @@ static int add_entry(struct model *model, const struct debian_rules *rules,
 		       : 0;
 }
 
-int debian_unpack(struct model *model, const struct debian_rules *rules,
-		  const char *path, const struct lock_deb *locked,
-		  struct error **err)
+/* One package: a task opens it, the next one puts what it holds into the model,
+ * after those of the packages before. */
+struct package {
+	const struct lock_deb *locked;
+	const struct debian_rules *rules;
+	struct model *model;
+	struct store *store;
+	char *name; /* for messages */
+	int fd;
+	struct deb *deb;
+};
+
+static int open_package(void *argument, struct error **err)
 {
-	auto_close int fd = fs_open(path, O_RDONLY, 0, err);
-	auto_deb struct deb *deb = NULL;
-	auto_free char *name =
-		path_printf(STR_FMT " " STR_FMT, STR_ARG(locked->name),
-			    STR_ARG(locked->version));
+	struct package *package = argument;
+	auto_free char *path =
+		store_download_path(package->store, &package->locked->sha256);
+
+	package->fd = fs_open(path, O_RDONLY, 0, err);
+	if (package->fd < 0)
+		return -1;
+	if (deb_open(package->fd, package->name, &package->deb, err) ||
+	    check_control(package->deb, package->locked, err))
+		return err_wrap(err, "package %s", package->name);
+	deb_load(package->deb, LOAD_MAX_BYTES);
+	return 0;
+}
+
+static void close_package(struct package *package)
+{
+	deb_free(package->deb);
+	package->deb = NULL;
+	fs_close_pointer(&package->fd);
+}
+
+static int unpack(struct package *package, struct error **err)
+{
+	struct model *model = package->model;
+	struct deb *deb = package->deb;
+	bool is_python = debian_is_python(package->locked->name);
 	struct deb_entry entry;
 	int found;
 
-	if (fd < 0)
-		return -1;
-	if (deb_open(fd, name, &deb, err) || check_control(deb, locked, err))
-		return err_wrap(err, "package %s", name);
-	model->owner = arena_str(&model->arena, locked->name);
+	model->part =
+		!model->below && is_python ? DEBIAN_PYTHON : DEBIAN_SYSTEM;
+	model->owner = arena_str(&model->arena, package->locked->name);
 	struct str replaces = arena_str(
 		&model->arena, deb_paragraph_get(deb_control(deb), "Replaces"));
 
 	map_set(&model->replaces, model->owner, (void *)(uintptr_t)replaces.p);
-	if (add_status(model, deb, locked, err))
-		return err_wrap(err, "package %s", name);
+	if (add_status(model, deb, package->locked, err))
+		return -1;
 	while ((found = deb_next(deb, &entry, err)) > 0)
-		if (add_entry(model, rules, deb, &entry, err))
-			return err_wrap(err, "package %s", name);
+		if (pool_check_cancelled(err) ||
+		    add_entry(model, package->rules, deb, &entry, err))
+			return -1;
 	return found;
+}
+
+static int add_package(void *argument, struct error **err)
+{
+	struct package *package = argument;
+
+	if (unpack(package, err))
+		return err_wrap(err, "package %s", package->name);
+	close_package(package);
+	return 0;
+}
+
+/* Adds the two tasks of package i; gives the second, which `before` has of the
+ * packages before. */
+static size_t add_tasks(struct pool *pool, struct package *package, size_t i,
+			const size_t *before)
+{
+	struct pool_task open = {
+		.run = open_package,
+		.argument = package,
+		.after = &before[i < AHEAD ? 0 : i - AHEAD],
+		.after_count = i < AHEAD ? 0 : 1,
+	};
+	size_t after[] = {pool_add(pool, &open), i ? before[i - 1] : 0};
+	struct pool_task add = {
+		.run = add_package,
+		.argument = package,
+		.weight = 1,
+		.after = after,
+		.after_count = i ? 2 : 1,
+	};
+
+	return pool_add(pool, &add);
+}
+
+int debian_unpack(struct model *model, const struct debian_rules *rules,
+		  struct store *store, const struct lock_debs *debs,
+		  struct error **err)
+{
+	struct package *packages = mem_zalloc(debs->n, sizeof *packages);
+	size_t *tasks = mem_zalloc(debs->n, sizeof *tasks);
+	struct pool *pool = pool_new(0, 0);
+
+	for (size_t i = 0; i < debs->n; i++) {
+		const struct lock_deb *deb = &debs->p[i];
+
+		packages[i] = (struct package){
+			.locked = deb,
+			.rules = rules,
+			.model = model,
+			.store = store,
+			.name = path_printf(STR_FMT " " STR_FMT,
+					    STR_ARG(deb->name),
+					    STR_ARG(deb->version)),
+			.fd = -1,
+		};
+		tasks[i] = add_tasks(pool, &packages[i], i, tasks);
+	}
+	int result = pool_run_first(pool, err);
+
+	for (size_t i = 0; i < debs->n; i++) {
+		close_package(&packages[i]);
+		free(packages[i].name);
+	}
+	pool_free(pool);
+	free(tasks);
+	free(packages);
+	return result;
 }

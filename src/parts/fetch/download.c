@@ -24,7 +24,7 @@ struct download {
 	uint64_t size_bytes; /* in the partial file */
 	bool resumed;	     /* some of them are from before this url */
 	struct fs_behind behind;
-	struct buf etag;     /* of what url sends; strong ones only */
+	struct buf etag; /* of what url sends; strong ones only */
 	struct progress *progress;
 };
 
