@@ -512,6 +512,7 @@ int main(void)
 		test_in_folder(reading_is_bounded),
 		test_in_folder(reading_what_is_no_file),
 		test_in_folder(reading_at_an_offset),
+		test_in_folder(what_was_written_behind_is_all_there),
 		cmocka_unit_test(all_is_written_in_pieces_and_under_signals),
 		cmocka_unit_test(a_full_disk_is_an_error),
 		test_in_folder(writing_replaces_or_leaves_as_it_was),
