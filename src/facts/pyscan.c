@@ -14,6 +14,39 @@
 		array_release(&(scan)->list);                                  \
 	} while (0)
 
+/* Texts that still lie in the source, on their way into one piece of memory;
+ * without a place only their sizes are added up. */
+struct texts {
+	char *to;
+	size_t n;
+};
+
+static void text_keep(struct texts *texts, struct str *text)
+{
+	if (texts->to && text->n)
+		text->p = memcpy(texts->to + texts->n, text->p, text->n);
+	texts->n += text->n;
+}
+
+static void texts_keep(struct texts *texts, struct pyscan *out)
+{
+	for (size_t i = 0; i < out->import_count; i++) {
+		text_keep(texts, &out->imports[i].module);
+		text_keep(texts, &out->imports[i].name);
+		text_keep(texts, &out->imports[i].bound);
+	}
+	for (size_t i = 0; i < out->path_count; i++)
+		text_keep(texts, &out->paths[i].folder);
+	for (size_t i = 0; i < out->name_count; i++)
+		text_keep(texts, &out->names[i].name);
+	for (size_t i = 0; i < out->deleted_count; i++)
+		text_keep(texts, &out->deleted[i]);
+	for (size_t i = 0; i < out->literal_count; i++)
+		text_keep(texts, &out->literals[i].text);
+	for (size_t i = 0; i < out->all_count; i++)
+		text_keep(texts, &out->all[i]);
+}
+
 static void finish(struct scan *scan)
 {
 	names_finish(scan);
@@ -23,6 +56,11 @@ static void finish(struct scan *scan)
 	FINISH(scan, dynamics, dynamic_count, struct pyscan_dynamic);
 	FINISH(scan, paths, path_count, struct pyscan_path);
 	FINISH(scan, literals, literal_count, struct pyscan_literal);
+	struct texts texts = {NULL, 0};
+
+	texts_keep(&texts, scan->out);
+	texts = (struct texts){arena_alloc(scan->arena, texts.n, 1), 0};
+	texts_keep(&texts, scan->out);
 	array_release(&scan->bindings);
 	array_release(&scan->values);
 	array_release(&scan->tokens);

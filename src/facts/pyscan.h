@@ -153,7 +153,7 @@ struct pyscan {
 };
 
 /* Scans one source. minor is the Python 3 version of the target (8 to 14).
- * What the result holds is in arena or borrows from source. Never fails: a
+ * What the result holds is in arena; nothing of source is kept. Never fails: a
  * source that is no Python gives what could be read. Linear in time. */
 void pyscan(struct str source, unsigned minor, struct arena *arena,
 	    struct pyscan *out);

@@ -125,13 +125,29 @@ static int list_folder(struct lister *lister, struct str folder, int fd,
 		       const struct trail *up, bool ignored,
 		       struct error **err);
 
-/* One name of a folder. */
-static int list_entry(struct lister *lister, struct str path,
+/* What a name in the folder fd stands for; a link is followed below the root,
+ * which takes opening it. */
+static int stat_entry(const struct lister *lister, int fd, struct str path,
+		      struct stat *info)
+{
+	if (fstatat(fd, path.p + str_rfind(path, '/') + 1, info,
+		    AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISLNK(info->st_mode))
+		return 0;
+	*info = (struct stat){0};
+	auto_close int own =
+		fs_open_beneath(lister->tree->root_fd, path.p, O_PATH, 0);
+
+	return own < 0 ? -1 : fstat(own, info);
+}
+
+/* One name of the folder fd. */
+static int list_entry(struct lister *lister, int fd, struct str path,
 		      const struct trail *trail, bool folder_ignored,
 		      struct error **err)
 {
 	bool ignored = is_ignored(lister, path, folder_ignored);
-	struct stat info = {0};
+	struct stat info;
 
 	if (ignored && !lister->any_brings_back)
 		return 0;
@@ -140,10 +156,7 @@ static int list_entry(struct lister *lister, struct str path,
 				"more than %d files below the source root "
 				"'%s': leave some out with source.exclude",
 				MAX_FILES, lister->tree->root);
-	auto_close int fd =
-		fs_open_beneath(lister->tree->root_fd, path.p, O_PATH, 0);
-
-	if (fd < 0 || fstat(fd, &info) < 0) {
+	if (stat_entry(lister, fd, path, &info) < 0) {
 		if (!ignored)
 			add_file(lister, path, &info,
 				 errno == EXDEV
@@ -191,7 +204,8 @@ static int list_folder(struct lister *lister, struct str folder, int fd,
 			buf_printf(&path, STR_FMT "/", STR_ARG(folder));
 		buf_append_text(&path, names.p[i]);
 		buf_text(&path);
-		if (list_entry(lister, buf_str(&path), &trail, ignored, err))
+		if (list_entry(lister, fd, buf_str(&path), &trail, ignored,
+			       err))
 			return -1;
 	}
 	return 0;

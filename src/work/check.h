@@ -28,8 +28,6 @@ struct runtimes;
 struct check_file {
 	bool is_python;
 	const char *unreadable; /* why it could not be read, or NULL */
-	struct digest digest;
-	struct str source;
 	struct pyscan scan;
 	bool is_compiled; /* the verdict is known */
 	enum pyc_verdict verdict;

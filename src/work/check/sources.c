@@ -26,23 +26,19 @@ static bool is_python(struct str path)
 	return str_ends(path, STR(".py"));
 }
 
-static void read_one(struct chunk *chunk, size_t number, struct buf *content)
+/* The content of a file; false, and why, where it cannot be had. */
+static bool read_one(struct chunk *chunk, size_t number, struct buf *content)
 {
 	const struct source_tree *tree = chunk->check->tree;
 	struct check_file *file = &chunk->python->files[number];
 	auto_err struct error *error = NULL;
 
 	buf_clear(content);
-	if (source_read(tree, &tree->files[number], content, &error)) {
-		file->unreadable =
-			arena_str(chunk->arena, str_from(err_message(error))).p;
-		return;
-	}
-	file->source = arena_str(chunk->arena, buf_str(content));
-	file->digest = digest_of(file->source);
-	if (file->is_python)
-		pyscan(file->source, chunk->python->minor, chunk->arena,
-		       &file->scan);
+	if (source_read(tree, &tree->files[number], content, &error) == 0)
+		return true;
+	file->unreadable =
+		arena_str(chunk->arena, str_from(err_message(error))).p;
+	return false;
 }
 
 static int run_reading(void *argument, struct error **err)
@@ -56,8 +52,9 @@ static int run_reading(void *argument, struct error **err)
 		if (pool_check_cancelled(err))
 			return -1;
 		file->is_python = is_python(chunk->check->tree->files[i].path);
-		if (file->is_python)
-			read_one(chunk, i, &content);
+		if (file->is_python && read_one(chunk, i, &content))
+			pyscan(buf_str(&content), chunk->python->minor,
+			       chunk->arena, &file->scan);
 	}
 	return 0;
 }
@@ -66,11 +63,15 @@ static int compile_one(struct chunk *chunk, size_t number, struct error **err)
 {
 	struct check_file *file = &chunk->python->files[number];
 	struct pyc_problem problem = PYC_PROBLEM_EMPTY;
+	auto_buf struct buf content = BUF_EMPTY;
 	auto_free char *path =
 		path_printf("/app/" STR_FMT,
 			    STR_ARG(chunk->check->tree->files[number].path));
 
-	if (bytecode_get(chunk->python->runtime, file->source, &file->digest,
+	/* Read once more: kept, the sources would fill the memory. */
+	if (!read_one(chunk, number, &content))
+		return 0;
+	if (bytecode_get(chunk->python->runtime, buf_str(&content), NULL,
 			 str_from(path), PYC_CHECKED, NULL, &file->verdict,
 			 &problem, err)) {
 		pyc_problem_release(&problem);
