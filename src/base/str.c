@@ -2,16 +2,6 @@
 
 #include "base/mem.h"
 
-struct str str_from(const char *text)
-{
-	return text ? (struct str){text, strlen(text)} : STR_EMPTY;
-}
-
-bool str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;

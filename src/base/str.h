@@ -24,14 +24,22 @@ struct str {
 #define STR_ARG(s) (int)(s).n, (s).p
 
 /* A C string's bytes; NULL gives the empty str. */
-struct str str_from(const char *text);
+static inline struct str str_from(const char *text)
+{
+	return text ? (struct str){text, strlen(text)} : STR_EMPTY;
+}
 
 static inline struct str str_of(const char *p, size_t n)
 {
 	return (struct str){p, n};
 }
 
-bool str_eq(struct str a, struct str b);
+/* Here, and with b's length, so that a comparison with a literal is a few
+ * instructions. */
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (b.n == 0 || memcmp(a.p, b.p, b.n) == 0);
+}
 
 /* Equal but for ASCII case. */
 bool str_eq_case(struct str a, struct str b);

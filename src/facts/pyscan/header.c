@@ -43,8 +43,7 @@ static const char *header_colon(struct scan *scan, enum keyword keyword,
 
 	if (colon == scan->end || *colon != ':')
 		colon = NULL;
-	else if (str_find_str(str_of(from, (size_t)(colon - from)),
-			      STR("lambda")) >= 0)
+	else if (names_lambda(str_of(from, (size_t)(colon - from))))
 		colon = colon_by_tokens(scan, from, literals);
 	if (colon && keyword == KEYWORD_MATCH &&
 	    !line_ends(colon + 1, scan->end))

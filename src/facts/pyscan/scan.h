@@ -151,6 +151,7 @@ enum {
 	IS_LITERAL = 64,    /* letters, digits, ._-/ */
 	IS_SEPARATOR = 128, /* . / */
 	IS_NAME = 256,	    /* letters, digits, _, bytes of other scripts */
+	IS_OPERATOR = 512,  /* a part of operators with an equals sign */
 };
 
 extern const uint16_t scan_classes[256];
@@ -192,6 +193,9 @@ struct fields {
 const char *string_skip(struct scan *scan, const char *quote, unsigned nest,
 			bool *is_f, struct fields *fields);
 
+/* Does the word lambda stand in it? */
+bool names_lambda(struct str text);
+
 /* Behind blanks and backslashes at line ends. */
 const char *blanks_skip(const char *p, const char *end);
 
@@ -207,7 +211,12 @@ size_t tokens_of(struct scan *scan, struct str text);
 
 /* The token i, or an empty one at and behind end. */
 struct token token_at(const struct scan *scan, size_t i, size_t end);
-bool token_is(const struct scan *scan, size_t i, size_t end, const char *text);
+static inline bool token_is(const struct scan *scan, size_t i, size_t end,
+			    const char *text)
+{
+	return i < end && scan->tokens.p[i].kind != TOKEN_STRING &&
+	       str_eq(scan->tokens.p[i].text, str_from(text));
+}
 
 /* Number of the token behind the bracket that closes the one at i. */
 size_t bracket_end(const struct scan *scan, size_t i, size_t end);

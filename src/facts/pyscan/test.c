@@ -331,15 +331,22 @@ static struct fact read_or(struct reader *reader)
 /* Most conditions have nothing of this, and are not cut into tokens. */
 static bool may_matter(struct str condition)
 {
-	static const struct str names[] = {
-		STR_INIT("TYPE_CHECKING"), STR_INIT("__name__"),
-		STR_INIT("version_info"),  STR_INIT("platform"),
-		STR_INIT("os.name"),
-	};
+	const char *p = condition.p, *end = p + condition.n;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (str_find_str(condition, names[i]) >= 0)
+	while (p < end) {
+		const char *start = p;
+
+		while (p < end && class_of(*p) & IS_NAME)
+			p++;
+		struct str word = str_of(start, (size_t)(p - start));
+
+		if (str_eq(word, STR("TYPE_CHECKING")) ||
+		    str_eq(word, STR("__name__")) ||
+		    str_eq(word, STR("version_info")) ||
+		    str_eq(word, STR("platform")) || str_eq(word, STR("os")))
 			return true;
+		p += p < end;
+	}
 	return false;
 }
 

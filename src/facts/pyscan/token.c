@@ -43,7 +43,7 @@ static const char *operator_end(const char *p, const char *end)
 {
 	const char *q = p + 1;
 
-	if (q == end || !strchr("+-*/%&|^@<>!:=", *p) || !*p)
+	if (q == end || !(class_of(*p) & IS_OPERATOR))
 		return q;
 	if (*p == '-' && *q == '>')
 		return q + 1;
@@ -164,12 +164,6 @@ struct token token_at(const struct scan *scan, size_t i, size_t end)
 	if (i >= end)
 		return (struct token){TOKEN_OTHER, STR_EMPTY, i};
 	return scan->tokens.p[i];
-}
-
-bool token_is(const struct scan *scan, size_t i, size_t end, const char *text)
-{
-	return i < end && scan->tokens.p[i].kind != TOKEN_STRING &&
-	       str_eq(scan->tokens.p[i].text, str_from(text));
 }
 
 size_t bracket_end(const struct scan *scan, size_t i, size_t end)
