@@ -121,6 +121,11 @@ bool json_get_str(const json_t *object, const char *name, struct str *out)
 	return true;
 }
 
+void json_set_u64(json_t *object, const char *name, uint64_t number)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)number));
+}
+
 bool json_get_u64(const json_t *object, const char *name, uint64_t *out)
 {
 	const json_t *value = json_object_get(object, name);

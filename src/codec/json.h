@@ -51,6 +51,9 @@ json_t *json_new_str(struct str text);
 /* The bytes of a string value, borrowed; empty for any other or NULL. */
 struct str json_str(const json_t *value);
 
+/* Sets a member to a number, which is at most INT64_MAX. */
+void json_set_u64(json_t *object, const char *name, uint64_t number);
+
 /* Members of an object: false (and *out untouched) where the object has no
  * such name or its value has another type. str borrows from the object. */
 bool json_get_str(const json_t *object, const char *name, struct str *out);

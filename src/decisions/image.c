@@ -445,8 +445,7 @@ static json_t *descriptor(struct str type, const struct digest *digest,
 	json_object_set_new(object, "mediaType", json_new_str(type));
 	json_object_set_new(object, "digest",
 			    json_string(digest_text(digest).p));
-	json_object_set_new(object, "size",
-			    json_integer((json_int_t)size_bytes));
+	json_set_u64(object, "size", size_bytes);
 	return object;
 }
 

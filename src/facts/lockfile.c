@@ -175,11 +175,6 @@ static void set_text(json_t *object, const char *key, struct str text)
 		json_object_set_new(object, key, json_new_str(text));
 }
 
-static void set_size(json_t *object, const char *key, uint64_t size)
-{
-	json_object_set_new(object, key, json_integer((json_int_t)size));
-}
-
 /* "sha256:HEX", or HEX where the key says it already. */
 static void set_digest(json_t *object, const char *key,
 		       const struct digest *digest)
@@ -224,7 +219,7 @@ static void set_debs(json_t *object, const char *key, struct lock_debs debs)
 		set_text(item, "version", deb->version);
 		set_text(item, "architecture", deb->architecture);
 		set_text(item, "suite", deb->suite);
-		set_size(item, "size", deb->size_bytes);
+		json_set_u64(item, "size", deb->size_bytes);
 		set_digest(item, "sha256", &deb->sha256);
 		set_text(item, "path", deb->path);
 		json_array_append_new(list, item);
@@ -243,8 +238,8 @@ static void set_image_layers(json_t *object, const char *key,
 
 		set_digest(item, "digest", &layer->digest);
 		set_digest(item, "diff_id", &layer->diff_id);
-		set_size(item, "size", layer->size_bytes);
-		set_size(item, "bytes", layer->bytes);
+		json_set_u64(item, "size", layer->size_bytes);
+		json_set_u64(item, "bytes", layer->bytes);
 		set_text(item, "media_type", layer->media_type);
 		json_array_append_new(list, item);
 	}
@@ -288,9 +283,9 @@ static void set_file(json_t *object, const char *key,
 		return;
 	item = json_object();
 	set_text(item, "file", file->file);
-	set_size(item, "size", file->size_bytes);
+	json_set_u64(item, "size", file->size_bytes);
 	if (file->unpacked_bytes)
-		set_size(item, "unpacked", file->unpacked_bytes);
+		json_set_u64(item, "unpacked", file->unpacked_bytes);
 	set_digest(item, "sha256", &file->sha256);
 	set_text(item, "index", file->index);
 	json_object_set_new(object, key, item);
@@ -392,8 +387,8 @@ static json_t *layer_json(const struct lock_layer *layer)
 	set_digest(item, "key", &layer->key);
 	set_digest(item, "diff_id", &layer->diff_id);
 	set_digest(item, "digest", &layer->digest);
-	set_size(item, "compressed_bytes", layer->compressed_bytes);
-	set_size(item, "bytes", layer->bytes);
+	json_set_u64(item, "compressed_bytes", layer->compressed_bytes);
+	json_set_u64(item, "bytes", layer->bytes);
 	set_text(item, "compressor", layer->compressor);
 	if (layer->is_signed) {
 		struct sign_public_text signer =

@@ -23,12 +23,9 @@ static json_t *recorded_json(const struct build_recorded *recorded)
 {
 	json_t *value = json_object();
 
-	json_object_set_new(value, "added",
-			    json_integer((json_int_t)recorded->added));
-	json_object_set_new(value, "replaced",
-			    json_integer((json_int_t)recorded->replaced));
-	json_object_set_new(value, "signed",
-			    json_integer((json_int_t)recorded->is_signed));
+	json_set_u64(value, "added", recorded->added);
+	json_set_u64(value, "replaced", recorded->replaced);
+	json_set_u64(value, "signed", recorded->is_signed);
 	return value;
 }
 
@@ -60,8 +57,7 @@ static json_t *families_json(const struct build_result *result)
 					  digest_text(&family->manifest).p));
 		json_object_set_new(entry, "reference",
 				    json_string(family->reference));
-		json_object_set_new(entry, "bytes",
-				    json_integer((json_int_t)family->bytes));
+		json_set_u64(entry, "bytes", family->bytes);
 		json_array_append_new(families, entry);
 	}
 	return families;
@@ -94,8 +90,7 @@ static void print_json(const struct build_result *result,
 		json_object_set_new(entry, "reference",
 				    made ? json_string(image->reference)
 					 : json_null());
-		json_object_set_new(entry, "bytes",
-				    json_integer((json_int_t)image->bytes));
+		json_set_u64(entry, "bytes", image->bytes);
 		if (image->error)
 			json_object_set_new(entry, "error",
 					    json_new_str(str_from(err_message(

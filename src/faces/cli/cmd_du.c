@@ -31,12 +31,8 @@ static int run(const struct cli_options *options, struct error **err)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		json_t *row = json_object();
 
-		json_object_set_new(
-			row, "count",
-			json_integer((json_int_t)rows[i].amount.count));
-		json_object_set_new(
-			row, "bytes",
-			json_integer((json_int_t)rows[i].amount.bytes));
+		json_set_u64(row, "count", rows[i].amount.count);
+		json_set_u64(row, "bytes", rows[i].amount.bytes);
 		json_object_set_new(root, rows[i].name, row);
 		if (!options->json)
 			printf("%-12s %10s  %llu files\n", rows[i].name,

@@ -70,9 +70,7 @@ static void print_json(const struct ready *ready, const char *output)
 		json_array_append_new(images, entry);
 	}
 	json_object_set_new(root, "output", json_string(output));
-	json_object_set_new(
-		root, "bytes",
-		json_integer((json_int_t)export_bytes(&ready->export)));
+	json_set_u64(root, "bytes", export_bytes(&ready->export));
 	json_object_set_new(root, "images", images);
 	workspace_print_json(root);
 }

@@ -48,10 +48,8 @@ static void print_json(const struct store_gc_report *report,
 			    json_pack("{s:I, s:I}", "images",
 				      (json_int_t)report->images, "bytes",
 				      (json_int_t)report->kept_bytes));
-	json_object_set_new(root, "bytes_before",
-			    json_integer((json_int_t)report->bytes_before));
-	json_object_set_new(root, "bytes_after",
-			    json_integer((json_int_t)report->bytes_after));
+	json_set_u64(root, "bytes_before", report->bytes_before);
+	json_set_u64(root, "bytes_after", report->bytes_after);
 	workspace_print_json(root);
 }
 

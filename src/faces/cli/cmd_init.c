@@ -61,10 +61,8 @@ static void print_json(const struct init_result *result, const char *path)
 				      question_json(&result->questions[i]));
 	json_object_set_new(root, "file", json_string(path));
 	json_object_set_new(root, "sources", sources);
-	json_object_set_new(root, "services",
-			    json_integer((json_int_t)result->service_count));
-	json_object_set_new(root, "infra",
-			    json_integer((json_int_t)result->infra_count));
+	json_set_u64(root, "services", result->service_count);
+	json_set_u64(root, "infra", result->infra_count);
 	json_object_set_new(root, "questions", questions);
 	workspace_print_json(root);
 }

@@ -27,15 +27,10 @@ static json_t *image_json(const struct build_image *image,
 	json_object_set_new(entry, "state",
 			    json_string(load_state_text(loaded ? loaded->state
 							       : LOAD_FAILED)));
-	json_object_set_new(
-		entry, "sent_layers",
-		json_integer(loaded ? (json_int_t)loaded->sent_layers : 0));
-	json_object_set_new(
-		entry, "present_layers",
-		json_integer(loaded ? (json_int_t)loaded->present_layers : 0));
-	json_object_set_new(
-		entry, "sent_bytes",
-		json_integer(loaded ? (json_int_t)loaded->sent_bytes : 0));
+	json_set_u64(entry, "sent_layers", loaded ? loaded->sent_layers : 0);
+	json_set_u64(entry, "present_layers",
+		     loaded ? loaded->present_layers : 0);
+	json_set_u64(entry, "sent_bytes", loaded ? loaded->sent_bytes : 0);
 	return entry;
 }
 

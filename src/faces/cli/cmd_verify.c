@@ -29,16 +29,11 @@ static void print_json(const struct store_report *report)
 				    json_boolean(problem->removed));
 		json_array_append_new(problems, entry);
 	}
-	json_object_set_new(root, "blobs",
-			    json_integer((json_int_t)report->blobs));
-	json_object_set_new(root, "downloads",
-			    json_integer((json_int_t)report->downloads));
-	json_object_set_new(root, "trees",
-			    json_integer((json_int_t)report->trees));
-	json_object_set_new(root, "images",
-			    json_integer((json_int_t)report->images));
-	json_object_set_new(root, "bytes",
-			    json_integer((json_int_t)report->bytes));
+	json_set_u64(root, "blobs", report->blobs);
+	json_set_u64(root, "downloads", report->downloads);
+	json_set_u64(root, "trees", report->trees);
+	json_set_u64(root, "images", report->images);
+	json_set_u64(root, "bytes", report->bytes);
 	json_object_set_new(root, "problems", problems);
 	workspace_print_json(root);
 }

@@ -254,8 +254,7 @@ static json_t *reason_json(const struct question *question,
 
 	json_object_set_new(entry, "kind", json_string(root->kind));
 	json_object_set_new(entry, "file", json_new_str(root->file));
-	json_object_set_new(entry, "line",
-			    json_integer((json_int_t)root->line));
+	json_set_u64(entry, "line", root->line);
 	json_object_set_new(entry, "level",
 			    root->level ? json_string(root->level)
 					: json_null());

@@ -176,9 +176,7 @@ static json_t *services_json(const struct lock *lock)
 				     &service->family);
 		json_object_set_new(entry, "resolution",
 				    json_new_str(service->resolution));
-		json_object_set_new(
-			entry, "packages",
-			json_integer((json_int_t)service->closure.n));
+		json_set_u64(entry, "packages", service->closure.n);
 		json_array_append_new(services, entry);
 	}
 	return services;
@@ -188,14 +186,10 @@ static json_t *count_json(const struct lock_count *count)
 {
 	json_t *entry = json_object();
 
-	json_object_set_new(entry, "locked",
-			    json_integer((json_int_t)count->locked));
-	json_object_set_new(entry, "start",
-			    json_integer((json_int_t)count->start));
-	json_object_set_new(entry, "cannot",
-			    json_integer((json_int_t)count->cannot));
-	json_object_set_new(entry, "uncertain",
-			    json_integer((json_int_t)count->uncertain));
+	json_set_u64(entry, "locked", count->locked);
+	json_set_u64(entry, "start", count->start);
+	json_set_u64(entry, "cannot", count->cannot);
+	json_set_u64(entry, "uncertain", count->uncertain);
 	return entry;
 }
 

@@ -10,7 +10,7 @@
 
 static void set_bytes(json_t *object, const char *key, uint64_t bytes)
 {
-	json_object_set_new(object, key, json_integer((json_int_t)bytes));
+	json_set_u64(object, key, bytes);
 }
 
 static json_t *digest_value(bool known, const struct digest *digest)

@@ -17,8 +17,7 @@ static void set_proof(const struct build_proof *proof, json_t *root)
 		json_array_append_new(
 			wrong,
 			json_new_str(str_from(err_message(proof->wrong[i]))));
-	json_object_set_new(value, "records",
-			    json_integer((json_int_t)proof->asked));
+	json_set_u64(value, "records", proof->asked);
 	json_object_set_new(value, "wrong", wrong);
 	json_object_set_new(root, "proof", value);
 }

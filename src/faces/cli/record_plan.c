@@ -100,7 +100,7 @@ void recorded_plan_print(const struct recorded_plan *recorded, bool replan)
 
 static void set_bytes(json_t *object, const char *key, uint64_t bytes)
 {
-	json_object_set_new(object, key, json_integer((json_int_t)bytes));
+	json_set_u64(object, key, bytes);
 }
 
 json_t *recorded_plan_json(const struct recorded_plan *recorded)

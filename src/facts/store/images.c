@@ -117,8 +117,7 @@ int store_image_check(struct store *store, const struct store_image *image,
 	struct digest digest;
 
 	json_object_set_new(descriptor, "digest", json_string(text.p));
-	json_object_set_new(descriptor, "size",
-			    json_integer((json_int_t)image->size_bytes));
+	json_set_u64(descriptor, "size", image->size_bytes);
 	if (check_descriptor(&check, descriptor, &digest, err) ||
 	    check_manifest(&check, &digest, 0, err))
 		return err_wrap(err, "image '" STR_FMT "' is not whole",
@@ -227,8 +226,7 @@ static json_t *new_entry(const struct store_image *image)
 		   image->media_type.n ? image->media_type
 				       : str_from(manifest_type));
 	set_member(entry, "digest", str_from(digest.p));
-	json_object_set_new(entry, "size",
-			    json_integer((json_int_t)image->size_bytes));
+	json_set_u64(entry, "size", image->size_bytes);
 	if (image->os.n || image->architecture.n) {
 		json_t *platform = json_object();
 

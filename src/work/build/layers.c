@@ -66,12 +66,9 @@ static int put_record(struct store *store, const struct digest *key,
 			    json_string(digest_text(&result->digest).p));
 	json_object_set_new(record, "diff_id",
 			    json_string(digest_text(&result->diff_id).p));
-	json_object_set_new(record, "bytes",
-			    json_integer((json_int_t)result->bytes));
-	json_object_set_new(record, "compressed_bytes",
-			    json_integer((json_int_t)result->compressed_bytes));
-	json_object_set_new(record, "compression",
-			    json_integer((json_int_t)result->compression));
+	json_set_u64(record, "bytes", result->bytes);
+	json_set_u64(record, "compressed_bytes", result->compressed_bytes);
+	json_set_u64(record, "compression", result->compression);
 	json_append_canonical(&text, record);
 	return store_action_put(store, key, buf_str(&text), err);
 }

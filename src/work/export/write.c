@@ -46,8 +46,7 @@ static json_t *index_entry(const struct export_image *image)
 	set_str(entry, "mediaType", listed->media_type);
 	json_object_set_new(entry, "digest",
 			    json_string(digest_text(&listed->digest).p));
-	json_object_set_new(entry, "size",
-			    json_integer((json_int_t)listed->size_bytes));
+	json_set_u64(entry, "size", listed->size_bytes);
 	set_str(platform, "os", listed->os);
 	set_str(platform, "architecture", listed->architecture);
 	set_str(platform, "variant", listed->variant);

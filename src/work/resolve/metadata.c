@@ -76,8 +76,7 @@ static int write_cached(struct task *task, struct error **err)
 	for (size_t i = 0; i < task->lines.n; i++)
 		json_array_append_new(lines, json_new_str(task->lines.p[i]));
 	json_object_set_new(value, "requires", lines);
-	json_object_set_new(value, "size",
-			    json_integer((json_int_t)task->size_bytes));
+	json_set_u64(value, "size", task->size_bytes);
 	json_append_canonical(&text, value);
 	return store_action_put(task->run->options->store, &key, buf_str(&text),
 				err);
