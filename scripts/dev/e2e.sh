@@ -1,5 +1,6 @@
 #!/bin/sh
 # End-to-end tests (pytest); arguments go to pytest: `e2e -k store`.
+# Files run side by side; with `-n 0 -s` one by one, and what they print is seen.
 set -eu
 
 # Docker tests need a daemon: the one that answers, or one for this run.
@@ -10,7 +11,8 @@ fi
 python=${SLIPWAY_TEST_PYTHON:-$(sh scripts/venv.sh)}
 
 run() {
-	"$python" -m pytest -q -rs -p no:cacheprovider "$@"
+	"$python" -m pytest -q -rs -p no:cacheprovider -n "$(nproc)" \
+		--maxprocesses 4 --dist loadfile "$@"
 }
 
 # tests/init has a conftest.py of its own, so it is a run of its own.

@@ -25,6 +25,7 @@ suite() {
 		return
 	fi
 	echo "== $name"
+	begun=$(date +%s)
 	status=0
 	"$@" >"$logs/$name" 2>&1 || status=$?
 	summary=$(grep -E '[0-9]+ (passed|failed|errors?)\b' "$logs/$name" |
@@ -44,7 +45,7 @@ suite() {
 		failed_suites="$failed_suites $name"
 		cat "$logs/$name"
 	fi
-	echo "$name: $good passed, $bad failed"
+	echo "$name: $good passed, $bad failed in $(($(date +%s) - begun)) s"
 }
 
 # Warnings are errors here, with gcc in the first build and clang in the second.

@@ -5,18 +5,22 @@ import base64
 import hashlib
 import io
 import json
+import os
+import pathlib
 import shutil
 import subprocess
+import sys
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from conftest import HELLO, Fleet, free_port
-from python_image import Layout, named
+from conftest import HELLO, Fleet, free_port, tool
+from python_image import Layout, add_file, named
 from test_hello import ask
 from token_server import IDENTITY, TokenServer
+from wheel_maker import make_wheel
 
 # "user" and "secret", by bcrypt
 HTPASSWD = ("user:$2y$05$rfISSge3U2ZWoa9mcvLIzOzpc4pPeD7QHTKIuq0dZdY.M90"
@@ -631,3 +635,71 @@ def test_bad_blobs(slipway, tmp_path, bad_registry, answer, message):
     assert message in failed.stderr
     assert not (other.store / "blobs" / layer["digest"].replace(
         ":", "/")).exists()
+
+
+# A base that has CUDA of its own, below wheels that bring it again.
+CARRYING = """\
+fleet: carried
+machines: {desk: {platform: linux/amd64}}
+tracks: {cu121: {cuda: "12.1"}}
+bases: {vendor: {oci: ../image}}
+families: {core: {base: vendor}}
+defaults: {machines: desk, family: core, run: main.py}
+services:
+  Gpu: {track: cu121, extra: [nvidia-cublas-cu12]}
+  Plain: {extra: [plain]}
+"""
+
+
+def shared_object(folder, name, soname):
+    """The bytes of a real shared object with a SONAME and a build id."""
+    source = folder / "empty.c"
+    source.write_text(f"int {name.split('.')[0]}(void) {{ return 0; }}\n")
+    made = folder / name
+    subprocess.run([tool("cc"), "-shared", "-fPIC", "-Wl,--build-id",
+                    f"-Wl,-soname,{soname}", source, "-o", made], check=True)
+    return made.read_bytes()
+
+
+def image_with(python_image, folder, files):
+    """A copy of the image with one more layer, of these files."""
+    shutil.copytree(python_image, folder)
+    _, manifest = layout_manifest(folder)
+    config = json.loads((folder / "blobs" / manifest["config"]["digest"]
+                         .replace(":", "/")).read_text())
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, data in files.items():
+            add_file(tar, name, data)
+    layout = Layout.__new__(Layout)
+    layout.path = folder
+    layers = [*zip(manifest["layers"], config["rootfs"]["diff_ids"]),
+              layout.layer(out.getvalue())]
+    layout.index(layout.image(layers, config["config"]["Env"]))
+
+
+def test_cuda_that_is_there_twice(fleet, simple_index, python_image, tmp_path):
+    cublas = shared_object(tmp_path, "libcublas.so.12.1", "libcublas.so.12")
+    other = shared_object(tmp_path, "libother.so.1", "libother.so.1")
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    make_wheel(wheels, "nvidia-cublas-cu12", files={
+        "nvidia/cublas/lib/libcublas.so.12": cublas,
+        "nvidia/cublas/lib/libcublasLt.so.12": other})
+    make_wheel(wheels, "plain", files={"plain/libother.so.1": other})
+    made = fleet({"fleet.yaml": CARRYING, "main.py": ""})
+    image_with(python_image, made.path.parent / "image", {
+        "usr/local/cuda/lib64/libcublas.so.12.1": cublas,
+        "usr/lib/libother.so.1": other,
+        "usr/lib/libcudart.so.12": b"no library"})
+    programs = pathlib.Path(sys.executable).parent  # with uv
+    made.environment = {
+        **simple_index(wheels).environment(),
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    said = made.ok("lock").stderr
+    assert ("the base 'vendor' carries CUDA that wheels bring too" in said
+            and "libcublas.so.12 (nvidia-cublas-cu12)" in said)
+    assert made.json("lock")["carried"] == [{
+        "base": "vendor", "soname": "libcublas.so.12",
+        "package": "nvidia-cublas-cu12", "bytes": len(cublas)}]

@@ -15,6 +15,7 @@
 #include "faces/cli/record_plan.h"
 #include "faces/cli/verbs.h"
 #include "faces/cli/workspace.h"
+#include "work/carried.h"
 #include "work/clashes.h"
 #include "work/owners.h"
 #include "work/resolve.h"
@@ -117,7 +118,14 @@ static int finish(struct workspace *workspace, struct resolve_result *result,
 	const struct cli_options *options = workspace->options;
 	auto_recorded_plan struct recorded_plan plan = {0};
 	auto_check struct check check = {0};
-	struct lock_report report = {workspace, result, &check, &plan, {0}};
+	auto_carried struct carried carried = {0};
+	struct listing_source listing = {workspace->store, workspace->fetch,
+					 workspace->index};
+	struct lock_report report = {.workspace = workspace,
+				     .result = result,
+				     .check = &check,
+				     .plan = &plan,
+				     .carried = &carried};
 
 	record_plan(&plan, workspace->manifest, result->lock, workspace->lock,
 		    runtimes, options->replan);
@@ -125,7 +133,8 @@ static int finish(struct workspace *workspace, struct resolve_result *result,
 	if (!options->strict &&
 	    lock_write(result->lock, workspace->lock_path, err))
 		return -1;
-	if (judge(workspace, tree, result->lock, runtimes, &check, err))
+	if (judge(workspace, tree, result->lock, runtimes, &check, err) ||
+	    carried_find(result->lock, runtimes, &listing, &carried, err))
 		return -1;
 	lock_report_count(&report);
 	bool is_good = report.count.cannot == 0 && result->problems.n == 0;
@@ -139,6 +148,7 @@ static int finish(struct workspace *workspace, struct resolve_result *result,
 		lock_report_print(&report);
 	lock_report_print_problems(&report);
 	cli_print_causes(&check, stderr);
+	carried_warn(&carried);
 	return !is_good || (options->strict && report.count.uncertain);
 }
 
@@ -146,7 +156,7 @@ static int finish(struct workspace *workspace, struct resolve_result *result,
 static int print_first(const struct workspace *workspace,
 		       struct resolve_result *result)
 {
-	struct lock_report report = {workspace, result, NULL, NULL, {0}};
+	struct lock_report report = {.workspace = workspace, .result = result};
 
 	result->problems.n = 1;
 	if (workspace->options->json)

@@ -193,6 +193,25 @@ static json_t *count_json(const struct lock_count *count)
 	return entry;
 }
 
+static json_t *carried_json(const struct carried *carried)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; carried && i < carried->n; i++) {
+		const struct carried_library *library = &carried->p[i];
+		json_t *entry = json_object();
+
+		json_object_set_new(entry, "base", json_new_str(library->base));
+		json_object_set_new(entry, "soname",
+				    json_new_str(library->soname));
+		json_object_set_new(entry, "package",
+				    json_new_str(library->package));
+		json_set_u64(entry, "bytes", library->bytes);
+		json_array_append_new(list, entry);
+	}
+	return list;
+}
+
 void lock_report_print_json(const struct lock_report *report)
 {
 	json_t *root = json_object();
@@ -200,6 +219,7 @@ void lock_report_print_json(const struct lock_report *report)
 	json_object_set_new(root, "services",
 			    services_json(report->result->lock));
 	json_object_set_new(root, "problems", problems_json(report));
+	json_object_set_new(root, "carried", carried_json(report->carried));
 	json_object_set_new(root, "totals",
 			    report->check ? count_json(&report->count)
 					  : json_null());

@@ -3,6 +3,7 @@
 
 #include "faces/cli/record_plan.h"
 #include "faces/cli/workspace.h"
+#include "work/carried.h"
 #include "work/check.h"
 #include "work/resolve.h"
 
@@ -16,6 +17,7 @@ struct lock_report {
 	const struct resolve_result *result;
 	const struct check *check;	  /* with the new lock; or NULL */
 	const struct recorded_plan *plan; /* or NULL */
+	const struct carried *carried;	  /* or NULL */
 	struct lock_count count;
 };
 
