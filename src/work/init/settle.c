@@ -1,4 +1,6 @@
 /* What follows from all services together: machines, dependencies, ports. */
+#include <assert.h>
+
 #include "work/init/draft.h"
 
 static bool has_question(const struct draft *draft,
@@ -324,6 +326,7 @@ static void settle_env(struct draft *draft)
 			array_push(&draft->env, pair);
 	}
 	array_each (struct draft_service *, service, &draft->services) {
+		assert(*service);
 		struct draft_pairs *env = &(*service)->env;
 		size_t kept = 0;
 
@@ -343,6 +346,7 @@ static void render(struct draft *draft, struct draft_service *service)
 {
 	auto_buf struct buf ports = BUF_EMPTY, names = BUF_EMPTY;
 
+	assert(service);
 	draft_set_pairs(draft, service, DRAFT_ENV, &service->env, service->at);
 	if (service->machines.n)
 		draft_append_texts(&names, &service->machines);
