@@ -20,11 +20,11 @@ MAX_SHOWN_CHARS = 4000
 
 
 def io_bytes(pid):
-    """Bytes that it and its ended children sent towards the disk."""
-    for line in pathlib.Path(f"/proc/{pid}/io").read_text().split("\n"):
-        if line.startswith("write_bytes:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"/proc/{pid}/io says nothing of write_bytes")
+    """Bytes that it and its ended children sent towards the disk, less those
+    of files that were removed before the disk had them."""
+    fields = dict(line.split(": ") for line in pathlib.Path(
+        f"/proc/{pid}/io").read_text().splitlines())
+    return int(fields["write_bytes"]) - int(fields["cancelled_write_bytes"])
 
 
 def daemon_seconds(pid):
