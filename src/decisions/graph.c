@@ -16,7 +16,7 @@ struct graph_scan walk_scan(struct walk *walk, size_t file)
 	walk->is_asked[file] = true;
 	if (walk->start->need(walk->start->need_context, file,
 			      &walk->scans[file], &walk->error) != 0) {
-		walk->scans[file] = (struct graph_scan){NULL, false};
+		walk->scans[file] = (struct graph_scan){.scan = NULL};
 		walk->has_failed = true;
 	}
 	return walk->scans[file];

@@ -46,6 +46,7 @@ static int need(void *context, size_t file, struct graph_scan *out,
 	(void)err;
 	out->scan = &scene->scans[file];
 	out->compiles = scene->rule->files[file].source[0] != '!';
+	out->is_binary = strstr(scene->rule->files[file].path, ".so");
 	return 0;
 }
 
@@ -229,6 +230,20 @@ static void what_other_modules_throw(void **state)
 			    "import x\n"},
 		{"x.py", "import nowhere\n"}},
 	       "stops x.py:1 nowhere\n"},
+	      /* What it has loaded is still there: with `from`, what lies
+	       * below needs it no more. */
+	      {{{"main.py", "try: import a\nexcept ImportError: pass\n"
+			    "from a.b.c import x\n"},
+		{"a/__init__.py", "import a.b\nimport nowhere\n"},
+		{"a/b/__init__.py", ""},
+		{"a/b/c.py", "x = 1\n"}},
+	       "goes-on a/__init__.py:2 nowhere\n"},
+	      {{{"main.py", "try: import a\nexcept ImportError: pass\n"
+			    "import a.b.c\n"},
+		{"a/__init__.py", "import a.b\nimport nowhere\n"},
+		{"a/b/__init__.py", ""},
+		{"a/b/c.py", "x = 1\n"}},
+	       "stops a/__init__.py:2 nowhere\n"},
 	      /* A name that only the skipped part of a try binds. */
 	      {{{"main.py", "from x import late\n"},
 		{"x.py", "try:\n import nowhere\n import json as late\n"
@@ -253,6 +268,20 @@ static void names_of_dunder_all(void **state)
 		{"p/__init__.py", "from p.b import names\n__all__ = names\n"},
 		{"p/b.py", "names = []\n"}},
 	       ""});
+}
+
+/* Their names are not known; what lies below them is. */
+static void extension_modules(void **state)
+{
+	CHECK({{{"main.py", "from fast import a\nfrom p import a, sub\n"
+			    "from q import b, _c\nfrom p import _gone\n"
+			    "import fast.gone\nimport p.gone\n"},
+		{"fast.abi3.so", ""},
+		{"p/__init__.so", ""},
+		{"p/sub.py", "import nowhere\n"},
+		{"q.py", "from fast import *\n"}},
+	       "stops main.py:3 q:_c\nstops main.py:5 fast.gone\n"
+	       "stops main.py:6 p.gone\nstops p/sub.py:1 nowhere\n"});
 }
 
 /* Modules that fail at each import cost no more than the bound. */
@@ -293,6 +322,7 @@ int main(void)
 		cmocka_unit_test(files_that_do_not_compile),
 		cmocka_unit_test(what_other_modules_throw),
 		cmocka_unit_test(names_of_dunder_all),
+		cmocka_unit_test(extension_modules),
 		cmocka_unit_test(modules_that_fail_again_and_again),
 	};
 

@@ -107,7 +107,7 @@ static enum binding has(struct walk *walk, struct node *node, struct str name,
 		return BINDING_NONE;
 	const struct pyscan *scan = node->scan.scan;
 
-	if (!scan || !node->scan.compiles)
+	if (!scan || !node->scan.compiles || node->scan.is_binary)
 		return BINDING_WEAK;
 	const struct pyscan_name *known = scan_name(scan, name);
 

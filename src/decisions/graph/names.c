@@ -121,7 +121,7 @@ static enum binding binds(struct walk *walk, struct node *node, struct str name,
 	if (node->query == walk->query)
 		return BINDING_NONE;
 	node->query = walk->query;
-	if (!scan.scan || !scan.compiles)
+	if (!scan.scan || !scan.compiles || scan.is_binary)
 		return BINDING_WEAK;
 	const struct pyscan_name *known = scan_name(scan.scan, name);
 

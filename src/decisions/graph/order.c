@@ -336,18 +336,17 @@ static struct node *node_ancestor(struct node *node, size_t depth,
 	return node;
 }
 
-/* A module that is in sys.modules is found there, whatever became of its
- * packages; without `from`, the first of them is loaded all the same. */
-static size_t first_part(const struct edge *edge, size_t depth)
+/* What is in sys.modules is found there, whatever became of its packages;
+ * without `from`, the first of them is loaded all the same. */
+static bool part_is_skipped(const struct edge *edge, size_t depth, size_t part)
 {
-	if (!is_loaded(edge->target))
-		return 0;
-	return edge->import->name.n > 0 || edge->import->by_call ? depth : 0;
-}
+	const struct node *node = edge->target;
 
-static bool part_is_skipped(const struct edge *edge, size_t part)
-{
-	return part > 0 && is_loaded(edge->target);
+	if (part == 0 && edge->import->name.n == 0 && !edge->import->by_call)
+		return false;
+	for (; depth > part + 1 && !is_loaded(node); depth--)
+		node = node->parent;
+	return depth > part + 1;
 }
 
 static void import_end(struct order *order, struct frame *frame,
@@ -389,12 +388,10 @@ static void import_step(struct order *order, struct frame *frame,
 			import_end(order, frame, edge);
 		return;
 	}
-	if (frame->part == 0)
-		frame->part = first_part(edge, depth);
 	size_t part = frame->part++;
 
 	if (part < depth) {
-		if (!part_is_skipped(edge, part))
+		if (!part_is_skipped(edge, depth, part))
 			load_part(order, edge,
 				  node_ancestor(target, depth, part));
 		return;

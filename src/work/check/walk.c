@@ -18,6 +18,7 @@ static int need(void *context, size_t file, struct graph_scan *out,
 	out->scan = known->unreadable ? NULL : &known->scan;
 	out->compiles = !need_context->with_verdicts || !known->is_compiled ||
 			known->verdict == PYC_COMPILED;
+	out->is_binary = !known->is_python;
 	return 0;
 }
 
