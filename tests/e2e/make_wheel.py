@@ -11,12 +11,12 @@ FILE, FOLDER, LINK = 0o100644, 0o40755, 0o120777
 class Member:
     """One member. local and central replace fields of that header: name,
     crc, compressed, size, method, flags, extra. descriptor is a combination
-    of "signed" and "wide", or "" for the plain form; descriptor_crc replaces
-    its CRC."""
+    of "signed" and "wide", or "" for the plain form; described replaces
+    fields of it: crc, compressed, size."""
 
     def __init__(self, name, data=b"", *, method=8, mode=FILE, flags=0,
                  local=None, central=None, descriptor=None,
-                 descriptor_crc=None, zip64=False, stream=None, junk=b"",
+                 described=None, zip64=False, stream=None, junk=b"",
                  disk=0):
         self.name = name if isinstance(name, bytes) else name.encode()
         self.data = data
@@ -24,7 +24,7 @@ class Member:
         self.method, self.mode, self.disk = method, mode, disk
         self.flags = flags | (8 if descriptor is not None else 0)
         self.local_fields, self.central_fields = local or {}, central or {}
-        self.descriptor, self.descriptor_crc = descriptor, descriptor_crc
+        self.descriptor, self.described = descriptor, described or {}
         self.zip64 = zip64
         self.junk = junk  # behind the member
         self.stream = stream if stream is not None else self.compress()
@@ -60,10 +60,10 @@ class Member:
         if self.descriptor is not None:
             if "signed" in self.descriptor:
                 tail += b"PK\7\10"
-            crc = self.crc if self.descriptor_crc is None \
-                else self.descriptor_crc
             form = "<LQQ" if "wide" in self.descriptor else "<3L"
-            tail += struct.pack(form, crc, len(self.stream), len(self.data))
+            fields = {"crc": self.crc, "compressed": len(self.stream),
+                      "size": len(self.data), **self.described}
+            tail += struct.pack(form, *fields.values())
         return (head + f["name"] + f["extra"] + self.stream + tail +
                 self.junk)
 

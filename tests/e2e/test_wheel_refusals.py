@@ -101,10 +101,6 @@ ZIPS = {
     "size into directory": (
         member(central={"compressed": 1 << 30}),
         MEMBER + "runs into the directory"),
-    "descriptor CRC": (
-        member(descriptor="signed", descriptor_crc=1),
-        MEMBER + "has a data descriptor that does not say what the directory "
-        "says"),
     "descriptor lies early": (
         member(descriptor="signed", local={"crc": 1}),
         MEMBER + "has another CRC in its local header than in the directory"),
@@ -235,6 +231,12 @@ ZIPS = {
         b"x" + make_zip(make_members()),
         "the directory does not end where the end record begins"),
 }
+for form in ["", "signed", "wide", "signed wide"]:
+    for field in ["crc", "compressed", "size"]:
+        ZIPS[f"descriptor {form} {field}"] = (
+            member(descriptor=form, described={field: 1}),
+            MEMBER + "has a data descriptor that does not say what the "
+            "directory says")
 for title, name in {
         "absolute": b"/demo", "parent": b"demo/../../a", "dot": b"./demo",
         "empty": b"", "empty part": b"demo//a", "backslash": b"demo\\a",
