@@ -158,6 +158,10 @@ struct pyscan {
 void pyscan(struct str source, unsigned minor, struct arena *arena,
 	    struct pyscan *out);
 
+/* True where a source says its encoding, by a coding line or a byte order mark;
+ * where none does it is UTF-8. */
+bool pyscan_has_coding(struct str source);
+
 /* Changes whenever the same source may give another result: for keys. */
 const char *pyscan_version(void);
 

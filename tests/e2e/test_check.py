@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -77,6 +79,41 @@ def test_syntax_error_names_file_and_line(checked):
     assert "never closed" in said["message"]
 
 
+@pytest.mark.parametrize("text, code, line", [
+    (b"x = 1\ny = '\xe9'\n", "syntax-encoding", 2),
+    (b"\xff = 1\n", "syntax-encoding", 1),
+    (b"# coding: nonsense\n", "syntax-encoding", 0),
+    (b"# coding: ascii\nx = '\xc3\xa9'\n", "syntax-encoding", 0),
+    (b"# coding: hex\n", "syntax-encoding", 0),
+    (b"\xef\xbb\xbf# coding: latin-1\n", "syntax-encoding", 0),
+    # A script is not read as a module is.
+    (b"x = 1\n\n# \xe9\n", "syntax-encoding", 3),
+    (b"# coding: latin-1\nx = '\xe9'  # \xe9\n", None, None),
+    (b"# coding: utf-8\n# \xe9\n", None, None),
+    (b"\xef\xbb\xbfx = 'a'  # \xe9\n", None, None),
+    (b"open('x', encoding='a', encoding='b')\n", "syntax", 1),
+    (b"x = '\\N{no encoding}'\n", "syntax", 1),
+    (b"x = 1\0\n", "syntax-null", 0),
+], ids=ascii)
+def test_encodings(checked, tmp_path, text, code, line):
+    services = checked({"main.py": text, "other.py": "import main\n"},
+                       {"Script": "run: main.py", "Module": "run: other.py"},
+                       status=1 if code else 0)
+    said = services["Script"]["diagnostics"]
+    assert [(one["code"], one["file"], one["line"]) for one in said] == (
+        [(code, "main.py", line)] if code else [])
+    has_comment = b"# \xe9" in text
+    assert codes(services["Module"]) == [code] * bool(code and not has_comment)
+    (tmp_path / "main.py").write_bytes(text)
+    for arguments, name in [(["main.py"], "Script"),
+                            (["-c", "import main"], "Module")]:
+        started = subprocess.run([sys.executable, *arguments], cwd=tmp_path,
+                                 capture_output=True)
+        # Some versions read a line of a script up to a zero byte.
+        assert ((started.returncode == 0) == (codes(services[name]) == [])
+                or (code, name) == ("syntax-null", "Script"))
+
+
 def test_what_only_compile_finds(checked):
     services = checked({"main.py": "def f():\n    await g()\n"},
                        {"One": "run: main.py"}, status=1)
@@ -93,6 +130,20 @@ def test_missing_module_and_name(checked):
     said = {entry["code"]: entry["line"]
             for entry in services["One"]["diagnostics"]}
     assert said == {"import-missing": 1, "name-missing": 2}
+
+
+def test_an_extension_module_may_have_any_name(checked):
+    services = checked({
+        "main.py": "from common.fast import thing\nimport common.fast.gone\n",
+        "common/__init__.py": "", "common/fast.py": "",
+        "common/fast.cpython-311-x86_64-linux-gnu.so": "",
+        "common/other.cpython-310-x86_64-linux-gnu.so": "",
+        "other.py": "from common import other\n",
+    }, {"One": "run: main.py", "Other": "run: other.py"}, status=1)
+    [said] = services["One"]["diagnostics"]
+    assert (said["code"], said["line"]) == ("import-missing", 2)
+    # One for another Python is none.
+    assert codes(services["Other"]) == ["name-missing"]
 
 
 def test_guarded_missing_module_is_a_warning(checked):

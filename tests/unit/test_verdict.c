@@ -448,6 +448,13 @@ static void test_syntax_codes(void **state)
 	assert_str(
 		diagnostic_syntax_code("SyntaxError", "unknown encoding: foo"),
 		"syntax-encoding");
+	assert_str(diagnostic_syntax_code("SyntaxError",
+					  "'ascii' codec can't decode byte"),
+		   "syntax-encoding");
+	assert_str(diagnostic_syntax_code("SyntaxError",
+					  "keyword argument repeated: "
+					  "encoding"),
+		   "syntax");
 }
 
 /* Every code has its row in the list that users read, and no row is without a

@@ -27,6 +27,24 @@ const char *const *diagnostic_codes(void)
 	return codes;
 }
 
+/* What CPython says of a source that it cannot decode. A message may have names
+ * of the source, such as `encoding`; an escape in a string has a codec too. */
+static bool is_of_encoding(const char *type, const char *message)
+{
+	static const char *const texts[] = {
+		"' codec can't decode",	  "unknown encoding: ",
+		"encoding problem: ",	  "undefined encoding",
+		"is not a text encoding",
+	};
+
+	if (strncmp(message, "(unicode error) 'unicodeescape'", 31) == 0)
+		return false;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (strstr(message, texts[i]))
+			return true;
+	return strncmp(type, "Unicode", 7) == 0;
+}
+
 struct str diagnostic_syntax_code(const char *type, const char *message)
 {
 	if (strcmp(type, "IndentationError") == 0 ||
@@ -34,8 +52,6 @@ struct str diagnostic_syntax_code(const char *type, const char *message)
 		return STR("syntax-indentation");
 	if (strstr(message, "null byte"))
 		return STR("syntax-null");
-	if (strncmp(type, "Unicode", 7) == 0 || strstr(message, "encoding") ||
-	    strstr(message, "'utf-8' codec") || strstr(message, "Non-UTF-8"))
-		return STR("syntax-encoding");
-	return STR("syntax");
+	return is_of_encoding(type, message) ? STR("syntax-encoding")
+					     : STR("syntax");
 }

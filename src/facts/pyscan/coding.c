@@ -7,6 +7,8 @@
  */
 #include "facts/pyscan/scan.h"
 
+#define BOM "\xef\xbb\xbf"
+
 /* The name in a coding line, as the expression of PEP 263 finds it:
  * ^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+) */
 static struct str coding_in(struct str line)
@@ -58,14 +60,26 @@ static struct str first_line(struct str *s)
 	return line;
 }
 
-/* The name in lower case with "-" for "_"; "" for UTF-8. */
-static struct str coding_of(struct str source, struct arena *arena)
+static struct str coding_said(struct str source)
 {
 	struct str line = first_line(&source);
 	struct str found = coding_in(line);
 
 	if (!found.n && is_empty(line))
 		found = coding_in(first_line(&source));
+	return found;
+}
+
+bool pyscan_has_coding(struct str source)
+{
+	return str_starts(source, STR(BOM)) || coding_said(source).n > 0;
+}
+
+/* The name in lower case with "-" for "_"; "" for UTF-8. */
+static struct str coding_of(struct str source, struct arena *arena)
+{
+	struct str found = coding_said(source);
+
 	if (found.n > 64)
 		found.n = 64;
 	char *name = arena_alloc(arena, found.n + 1, 1);
@@ -174,7 +188,7 @@ static struct str decode_line_ends(struct str s, struct arena *arena)
 struct str source_decode(struct str source, struct arena *arena,
 			 struct str *coding)
 {
-	str_eat(&source, STR("\xef\xbb\xbf"));
+	str_eat(&source, STR(BOM));
 	*coding = coding_of(source, arena);
 	if (coding->n && has_high_bytes(source))
 		source = is_two_byte(*coding)

@@ -9,7 +9,6 @@ struct judge {
 	bool *has_problem;
 };
 
-/* "SyntaxError" to "syntax", "IndentationError" to "syntax-indentation". */
 static struct str problem_code(const struct check_file *file)
 {
 	switch (file->verdict) {
@@ -23,12 +22,8 @@ static struct str problem_code(const struct check_file *file)
 	case PYC_SYNTAX:
 		break;
 	}
-	struct str type = str_from(file->problem.type);
-
-	if (str_eq(type, STR("IndentationError")) ||
-	    str_eq(type, STR("TabError")))
-		return STR("syntax-indentation");
-	return STR("syntax");
+	return diagnostic_syntax_code(file->problem.type,
+				      file->problem.message);
 }
 
 /* A callback of verdict_input. */
@@ -145,6 +140,41 @@ static void judge_owners(struct judge *judge, const struct lock *lock,
 	instance->owners = owners;
 }
 
+/* Python reads a script by lines, and wants UTF-8 in comments too, which a
+ * module's may be without. */
+static void judge_script(const struct judge *judge,
+			 const struct check_instance *instance,
+			 struct diagnostics *said)
+{
+	const struct manifest_settings *settings =
+		&instance->instance->settings;
+	size_t entry = instance->graph.entry_file;
+
+	if (entry == GRAPH_NO_FILE || settings->run.is_module ||
+	    !str_eq(judge->check->tree->files[entry].path,
+		    settings->run.entry.s))
+		return;
+	const struct check_file *file = &judge->python->files[entry];
+	struct str rest = file->source, line;
+	uint32_t number = 0;
+
+	if (file->verdict != PYC_COMPILED || str_is_utf8(rest) ||
+	    pyscan_has_coding(rest))
+		return;
+	while (str_split(&rest, '\n', &line) && str_is_utf8(line))
+		number++;
+	said->p[said->n++] = (struct diagnostic){
+		.level = DIAGNOSTIC_ERROR,
+		.code = STR("syntax-encoding"),
+		.file = settings->run.entry.s,
+		.line = number + 1,
+		.message = STR("a comment is not UTF-8, and no line says what "
+			       "it is: Python does not start such a script"),
+		.hint = STR("save it as UTF-8, or begin it with a coding line: "
+			    "# -*- coding: latin-1 -*-"),
+	};
+}
+
 /* `data` that names nothing in the tree. */
 static void judge_data(const struct check *check,
 		       const struct manifest_settings *settings,
@@ -235,12 +265,13 @@ static void judge_instance(struct judge *judge, const struct lock *lock,
 		};
 	struct diagnostics others = {
 		arena_new_array(arena, struct diagnostic,
-				instance->graph.import_count +
+				instance->graph.import_count + 1 +
 					settings->data.n +
 					judge->check->manifest->questions.n),
 		0};
 
 	judge_owners(judge, lock, instance, &others);
+	judge_script(judge, instance, &others);
 	judge_data(judge->check, settings, arena, &others);
 	judge_questions(judge->check, instance->instance, arena, &others);
 	struct verdict_input input = {
