@@ -154,12 +154,17 @@ static void judge_script(const struct judge *judge,
 	    !str_eq(judge->check->tree->files[entry].path,
 		    settings->run.entry.s))
 		return;
-	const struct check_file *file = &judge->python->files[entry];
-	struct str rest = file->source, line;
+	const struct source_tree *tree = judge->check->tree;
+	auto_buf struct buf source = BUF_EMPTY;
+	auto_err struct error *error = NULL;
 	uint32_t number = 0;
 
-	if (file->verdict != PYC_COMPILED || str_is_utf8(rest) ||
-	    pyscan_has_coding(rest))
+	if (judge->python->files[entry].verdict != PYC_COMPILED ||
+	    source_read(tree, &tree->files[entry], &source, &error))
+		return;
+	struct str rest = buf_str(&source), line;
+
+	if (str_is_utf8(rest) || pyscan_has_coding(rest))
 		return;
 	while (str_split(&rest, '\n', &line) && str_is_utf8(line))
 		number++;
