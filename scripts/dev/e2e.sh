@@ -12,7 +12,7 @@ python=${SLIPWAY_TEST_PYTHON:-$(sh scripts/venv.sh)}
 
 run() {
 	"$python" -m pytest -q -rs -p no:cacheprovider -n "$(nproc)" \
-		--maxprocesses 4 --dist loadfile "$@"
+		--maxprocesses 4 --dist loadgroup "$@"
 }
 
 # tests/init has a conftest.py of its own, so it is a run of its own.

@@ -108,6 +108,17 @@ static bool is_on(const struct lock *lock, const struct lock_base *base,
 	return false;
 }
 
+/* A package may stand in the resolutions of two tracks. */
+static bool has(const struct carried *carried,
+		const struct carried_library *library)
+{
+	array_each (const struct carried_library, one, carried)
+		if (str_eq(one->base, library->base) &&
+		    str_eq(one->soname, library->soname))
+			return true;
+	return false;
+}
+
 static int compare_package(const struct tree *tree,
 			   const struct lock_base *base,
 			   const struct lock_package *package,
@@ -127,7 +138,8 @@ static int compare_package(const struct tree *tree,
 		struct carried_library library = {base->name, STR_EMPTY, 0,
 						  package->name};
 
-		if (!bytes)
+		library.soname = name;
+		if (!bytes || has(carried, &library))
 			continue;
 		library.soname = arena_str(&carried->arena, name);
 		library.bytes = *bytes;
@@ -147,8 +159,10 @@ static int compare_base(const struct lock *lock, const struct lock_base *base,
 		const struct lock_resolution *resolution =
 			&lock->resolutions[r];
 
-		for (size_t i = 0; result == 0 && tree.bytes_of.n &&
-				   i < resolution->package_count;
+		if (!tree.bytes_of.n ||
+		    !str_eq(resolution->platform, base->platform))
+			continue;
+		for (size_t i = 0; result == 0 && i < resolution->package_count;
 		     i++) {
 			const struct lock_package *package =
 				&resolution->packages[i];
@@ -172,10 +186,13 @@ int carried_find(const struct lock *lock, struct runtimes *runtimes,
 		const struct lock_base *base = &lock->bases[i];
 		struct runtime *runtime = runtimes_get(runtimes, base);
 
-		if (base->kind == LOCK_BASE_DEBIAN)
+		auto_err struct error *unusable = NULL;
+
+		/* Of one that cannot be opened check has spoken. */
+		if (base->kind == LOCK_BASE_DEBIAN ||
+		    runtime_open(runtime, &unusable))
 			continue;
-		if (runtime_open(runtime, err) ||
-		    compare_base(lock, base,
+		if (compare_base(lock, base,
 				 base_tree_root(runtime_image_tree(runtime)),
 				 source, carried, err))
 			return -1;

@@ -26,8 +26,8 @@ struct carried {
 void carried_release(struct carried *carried);
 #define auto_carried __attribute__((cleanup(carried_release)))
 
-/* Appends what there is, by base and SONAME. -1 where a base or a list of files
- * cannot be had. */
+/* Appends what there is, each library of a base once, base by base; one that
+ * cannot be opened is left out. -1 where a list of files cannot be had. */
 int carried_find(const struct lock *lock, struct runtimes *runtimes,
 		 const struct listing_source *source, struct carried *carried,
 		 struct error **err);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -18,6 +19,7 @@ struct runtime {
 	struct debian_tree *tree;
 	struct base_tree *image;
 	struct pyc_pool *compilers;
+	bool is_foreign; /* the compilers are those of another runtime */
 	struct error *error;
 };
 
@@ -114,7 +116,8 @@ void runtimes_free(struct runtimes *runtimes)
 	for (size_t i = 0; i < runtimes->options.lock->base_count; i++) {
 		struct runtime *runtime = &runtimes->runtimes[i];
 
-		pyc_pool_free(runtime->compilers);
+		if (!runtime->is_foreign)
+			pyc_pool_free(runtime->compilers);
 		debian_tree_free(runtime->tree);
 		base_tree_free(runtime->image);
 		err_free(runtime->error);
@@ -182,6 +185,51 @@ static int open_debian(struct runtime *runtime, struct error **err)
 				&runtime->tree, err);
 }
 
+struct str runtime_host_platform(void)
+{
+	struct utsname name;
+
+	if (uname(&name))
+		return STR_EMPTY;
+	if (strcmp(name.machine, "x86_64") == 0)
+		return STR("linux/amd64");
+	if (strcmp(name.machine, "aarch64") == 0)
+		return STR("linux/arm64");
+	return STR_EMPTY;
+}
+
+/* Bytecode does not depend on the processor: that of a base of another platform
+ * comes from the same Python in a base of this host's. */
+static int borrow_compilers(struct runtime *runtime, struct error **err)
+{
+	const struct lock *lock = runtime->options->lock;
+	const struct lock_base *base = runtime->base;
+	struct str host = runtime_host_platform();
+
+	for (size_t i = 0; i < lock->base_count; i++) {
+		const struct lock_base *other = &lock->bases[i];
+		struct runtime *twin = runtimes_get(runtime->all, other);
+
+		if (!str_eq(other->platform, host) ||
+		    !str_eq(other->python, base->python))
+			continue;
+		if (runtime_open(twin, err))
+			return -1;
+		runtime->compilers = twin->compilers;
+		return 0;
+	}
+	err_make(err, ERR_FLEET,
+		 "nothing compiles bytecode for " STR_FMT " here: the lock has "
+		 "no base with Python " STR_FMT
+		 " for this host's platform, " STR_FMT,
+		 STR_ARG(base->platform), STR_ARG(base->python), STR_ARG(host));
+	return err_hint(
+		err,
+		"let a service of a machine of " STR_FMT " use the "
+		"base '" STR_FMT "' too, or build on a host of " STR_FMT,
+		STR_ARG(host), STR_ARG(base->name), STR_ARG(base->platform));
+}
+
 static int open_once(struct runtime *runtime, struct error **err)
 {
 	const struct lock_base *base = runtime->base;
@@ -190,6 +238,9 @@ static int open_once(struct runtime *runtime, struct error **err)
 	if (is_debian ? open_debian(runtime, err) : open_image(runtime, err))
 		return err_wrap(err, "the base '" STR_FMT "'",
 				STR_ARG(base->name));
+	runtime->is_foreign = !str_eq(base->platform, runtime_host_platform());
+	if (runtime->is_foreign)
+		return borrow_compilers(runtime, err);
 	struct pyc_options options = {
 		.root = is_debian ? debian_tree_root(runtime->tree)
 				  : base_tree_root(runtime->image),

@@ -43,6 +43,9 @@ struct debian_source runtime_debian_source(const struct manifest_base *base,
 					   struct store *store,
 					   struct fetch *fetch);
 
+/* "linux/amd64"; empty for a processor that slipway does not know. */
+struct str runtime_host_platform(void);
+
 /* Opens nothing yet. */
 struct runtimes *runtimes_new(const struct runtime_options *options);
 void runtimes_free(struct runtimes *runtimes);
@@ -52,7 +55,9 @@ struct runtime *runtimes_get(struct runtimes *runtimes,
 			     const struct lock_base *base);
 
 /* Brings the base into the store where it is not, which may download. Any
- * thread; the first caller does it, its error is everyone's. */
+ * thread; the first caller does it, its error is everyone's. The compilers of a
+ * base of another platform are those of one of this host's with the same
+ * Python; without one that is an error. */
 int runtime_open(struct runtime *runtime, struct error **err);
 
 /* Of an opened runtime: the tree of its kind of base, the other one is NULL. */

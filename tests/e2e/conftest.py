@@ -33,6 +33,16 @@ CACHE = pathlib.Path(
 DOWNLOADS = CACHE / "dual-machine"
 
 
+def pytest_collection_modifyitems(items):
+    """Which tests share one of several workers: those of a file, and all files
+    that load into Docker's daemon, which has each layer for all or for none."""
+    asking = {item.path for item in items if "docker" in item.fixturenames
+              or hasattr(item.module, "find_docker")}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(
+            "docker" if item.path in asking else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def slipway():
     """Path of the program."""

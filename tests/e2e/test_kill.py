@@ -64,4 +64,4 @@ def test_kill_at_any_moment(fleet, tmp_path, capsys):
     with capsys.disabled():
         print(f"\n{KILLS} kills over {wall:.1f} s: " + ", ".join(
             f"{count} in '{phase}'" for phase, count in hits.items()))
-    assert sum(hits.values()) == KILLS
+    assert hits["ended before"] <= KILLS // 2

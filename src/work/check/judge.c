@@ -1,5 +1,6 @@
 /* From a walk to what is said about a service. */
 #include "base/array.h"
+#include "base/error.h"
 #include "work/check/check_private.h"
 
 struct judge {

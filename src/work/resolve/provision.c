@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 #include "base/buf.h"
 #include "base/data.h"
@@ -15,6 +14,7 @@
 #include "facts/version.h"
 #include "parts/fetch.h"
 #include "work/resolve/run.h"
+#include "work/runtime.h"
 
 /* The first that writes PEP 751 files for `uv pip compile`. */
 static const char oldest_uv[] = "0.7.0";
@@ -27,19 +27,6 @@ struct uv_wheel {
 	uint64_t size_bytes;
 	struct digest sha256;
 };
-
-struct str resolve_host_platform(void)
-{
-	struct utsname name;
-
-	if (uname(&name))
-		return STR_EMPTY;
-	if (strcmp(name.machine, "x86_64") == 0)
-		return STR("linux/amd64");
-	if (strcmp(name.machine, "aarch64") == 0)
-		return STR("linux/arm64");
-	return STR_EMPTY;
-}
 
 static bool read_wheel(struct str line, struct uv_wheel *wheel)
 {
@@ -56,7 +43,7 @@ static bool read_wheel(struct str line, struct uv_wheel *wheel)
 static int find_wheel(struct uv_wheel *wheel, struct error **err)
 {
 	struct str text = data_get("uv.txt"), line;
-	struct str platform = resolve_host_platform();
+	struct str platform = runtime_host_platform();
 
 	while (str_line(&text, &line))
 		if (!str_starts(line, STR("#")) && read_wheel(line, wheel) &&

@@ -20,7 +20,7 @@ static bool is_on_path(const char *name)
 static const struct lock_base *find_base(const struct resolve_run *run)
 {
 	const struct lock *lock = run->result->lock;
-	struct str platform = resolve_host_platform();
+	struct str platform = runtime_host_platform();
 
 	for (size_t i = 0; i < lock->base_count; i++)
 		if (lock->bases[i].kind == LOCK_BASE_DEBIAN &&
@@ -56,7 +56,7 @@ static void interpreter_release(struct interpreter *interpreter)
 static void interpreter_init(struct interpreter *interpreter,
 			     const struct debian_tree *tree)
 {
-	bool is_arm = str_eq(resolve_host_platform(), STR("linux/arm64"));
+	bool is_arm = str_eq(runtime_host_platform(), STR("linux/arm64"));
 	const char *root = debian_tree_root(tree);
 	struct str version = debian_tree_python(tree);
 

@@ -150,9 +150,6 @@ int resolve_uv(struct resolve_run *run,
 /* uv of PATH where it is new enough, else from its wheel. Heap. */
 int resolve_find_uv(struct resolve_run *run, char **path, struct error **err);
 
-/* This host's platform in OCI's words, "" for one that is not known. */
-struct str resolve_host_platform(void);
-
 /* -- python.c -- */
 
 /* uv asks an interpreter about itself even where the target is another. Where
