@@ -79,7 +79,7 @@ def test_syntax_error_names_file_and_line(checked):
     assert "never closed" in said["message"]
 
 
-@pytest.mark.parametrize("text, code, line", [
+ENCODINGS = [
     (b"x = 1\ny = '\xe9'\n", "syntax-encoding", 2),
     (b"\xff = 1\n", "syntax-encoding", 1),
     (b"# coding: nonsense\n", "syntax-encoding", 0),
@@ -94,24 +94,34 @@ def test_syntax_error_names_file_and_line(checked):
     (b"open('x', encoding='a', encoding='b')\n", "syntax", 1),
     (b"x = '\\N{no encoding}'\n", "syntax", 1),
     (b"x = 1\0\n", "syntax-null", 0),
-], ids=ascii)
-def test_encodings(checked, tmp_path, text, code, line):
-    services = checked({"main.py": text, "other.py": "import main\n"},
-                       {"Script": "run: main.py", "Module": "run: other.py"},
-                       status=1 if code else 0)
-    said = services["Script"]["diagnostics"]
-    assert [(one["code"], one["file"], one["line"]) for one in said] == (
-        [(code, "main.py", line)] if code else [])
-    has_comment = b"# \xe9" in text
-    assert codes(services["Module"]) == [code] * bool(code and not has_comment)
-    (tmp_path / "main.py").write_bytes(text)
-    for arguments, name in [(["main.py"], "Script"),
-                            (["-c", "import main"], "Module")]:
-        started = subprocess.run([sys.executable, *arguments], cwd=tmp_path,
-                                 capture_output=True)
-        # Some versions read a line of a script up to a zero byte.
-        assert ((started.returncode == 0) == (codes(services[name]) == [])
-                or (code, name) == ("syntax-null", "Script"))
+]
+
+
+def test_encodings(checked, tmp_path):
+    files, services = {}, {}
+    for number, (text, *_) in enumerate(ENCODINGS):
+        files[f"m{number}.py"] = text
+        files[f"importer{number}.py"] = f"import m{number}\n"
+        services[f"Script{number}"] = f"run: m{number}.py"
+        services[f"Module{number}"] = f"run: importer{number}.py"
+    services = checked(files, services, status=1)
+    for number, (text, code, line) in enumerate(ENCODINGS):
+        script, module = (services[f"{kind}{number}"]["diagnostics"]
+                          for kind in ("Script", "Module"))
+        path = f"m{number}.py"
+        assert [(one["code"], one["file"], one["line"]) for one in script] == (
+            [(code, path, line)] if code else []), text
+        has_comment = b"# \xe9" in text
+        assert [one["code"] for one in module] == (
+            [code] * bool(code and not has_comment)), text
+        (tmp_path / path).write_bytes(text)
+        for arguments, said in [([path], script),
+                                (["-c", f"import m{number}"], module)]:
+            started = subprocess.run([sys.executable, *arguments],
+                                     cwd=tmp_path, capture_output=True)
+            # Some versions read a line of a script up to a zero byte.
+            assert (started.returncode == 0) == (not said) or (
+                said is script and code == "syntax-null"), text
 
 
 def test_what_only_compile_finds(checked):

@@ -612,10 +612,14 @@ def test_bad_manifests(slipway, tmp_path, bad_registry, answer, status,
 
 
 @pytest.mark.parametrize("answer, message", [
+    ((401, {}, b""), "answers 401"),
     ((404, {}, b""), "the server answers 404"),
+    ((429, {"Retry-After": "0"}, b""), "answers 429 (it wants fewer requests)"),
+    ((503, {}, b""), "answers 503 (it failed itself)"),
+    ((200, {"Content-Length": "900"}, b"y"), "899 bytes remaining"),
     ((200, {}, b"y" * 300), "than the"),
     ((200, {}, None), "nothing of it was kept"),
-], ids=["404", "size", "digest"])
+], ids=["401", "404", "429", "503", "short", "size", "digest"])
 def test_bad_blobs(slipway, tmp_path, bad_registry, answer, message):
     answers, descriptor, layer = small_image(tmp_path)
     name = "/blobs/" + layer["digest"]

@@ -65,7 +65,10 @@ static int need(void *context, size_t file, struct graph_scan *out,
 	const struct tree *tree = context;
 
 	(void)err;
-	*out = (struct graph_scan){&tree->scans[file], !tree->broken[file]};
+	*out = (struct graph_scan){
+		.scan = &tree->scans[file],
+		.compiles = !tree->broken[file],
+	};
 	return 0;
 }
 
