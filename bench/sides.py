@@ -147,9 +147,12 @@ class Slipway(Side):
         super().use(variant)
         manifest = self.fleet / "fleet.yaml"
         text = manifest.read_text()
-        if "\ndefaults: {" in text:
-            text = text.replace("\ndefaults: {", "\ndefaults: {bytecode: "
-                                f"{self.bytecode}, ", 1)
+        for found, more in (("\ndefaults: {", f"bytecode: {self.bytecode}, "),
+                            ("\ndefaults:\n",
+                             f"  bytecode: {self.bytecode}\n")):
+            if found in text:
+                text = text.replace(found, found + more, 1)
+                break
         else:
             text += f"\ndefaults: {{bytecode: {self.bytecode}}}\n"
         manifest.write_text(text + self.policy)
