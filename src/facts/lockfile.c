@@ -481,6 +481,18 @@ lock_find_package(const struct lock_resolution *resolution, struct str name)
 		       sizeof key, package_cmp);
 }
 
+bool lock_service_needs(const struct lock_service *service,
+			const struct lock_package *package)
+{
+	for (size_t i = 0; i < service->closure.n; i++) {
+		struct str pin = service->closure.p[i];
+
+		if (str_eat(&pin, package->name) && str_starts(pin, STR("==")))
+			return true;
+	}
+	return false;
+}
+
 const struct lock_service *
 lock_find_service(const struct lock *lock, struct str name, struct str machine)
 {

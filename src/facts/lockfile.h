@@ -240,6 +240,9 @@ const struct lock_resolution *lock_find_resolution(const struct lock *lock,
 						   struct str id);
 const struct lock_package *
 lock_find_package(const struct lock_resolution *resolution, struct str name);
+/* True where the closure of a service of the package's resolution has it. */
+bool lock_service_needs(const struct lock_service *service,
+			const struct lock_package *package);
 const struct lock_service *
 lock_find_service(const struct lock *lock, struct str name, struct str machine);
 const struct lock_refusal *lock_find_refusal(const struct lock *lock,

@@ -94,16 +94,10 @@ static bool is_on(const struct lock *lock, const struct lock_base *base,
 	for (size_t i = 0; i < lock->service_count; i++) {
 		const struct lock_service *service = &lock->services[i];
 
-		if (!str_eq(service->base, base->name) ||
-		    !str_eq(service->resolution, resolution->id))
-			continue;
-		for (size_t k = 0; k < service->closure.n; k++) {
-			struct str pin = service->closure.p[k];
-
-			if (str_eat(&pin, package->name) &&
-			    str_starts(pin, STR("==")))
-				return true;
-		}
+		if (str_eq(service->base, base->name) &&
+		    str_eq(service->resolution, resolution->id) &&
+		    lock_service_needs(service, package))
+			return true;
 	}
 	return false;
 }

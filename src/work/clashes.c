@@ -34,18 +34,6 @@ static bool is_new_closure(const struct lock *previous,
 	return false;
 }
 
-static bool needs(const struct lock_service *service,
-		  const struct lock_package *package)
-{
-	for (size_t i = 0; i < service->closure.n; i++) {
-		struct str pin = service->closure.p[i];
-
-		if (str_eat(&pin, package->name) && str_starts(pin, STR("==")))
-			return true;
-	}
-	return false;
-}
-
 /* The manifest's words that let one of the two stand for the other: the longer
  * name is that of the variant ("onnxruntime-gpu"). */
 static struct str hint(const struct lock_resolution *resolution, struct str a,
@@ -105,8 +93,10 @@ static void judge_services(const struct finder *finder,
 		for (size_t c = 0; c < clashes->n && !finder->is_sick[i]; c++) {
 			const struct clash *clash = &clashes->p[c];
 
-			if (!needs(service, &resolution->packages[clash->a]) ||
-			    !needs(service, &resolution->packages[clash->b]))
+			if (!lock_service_needs(
+				    service, &resolution->packages[clash->a]) ||
+			    !lock_service_needs(
+				    service, &resolution->packages[clash->b]))
 				continue;
 			note(finder, service, resolution, clash);
 			finder->is_sick[i] = true;

@@ -78,16 +78,9 @@ closure_members(const struct lock_service *service,
 	const struct ownership **members =
 		mem_zalloc(resolution->package_count, sizeof(*members));
 
-	for (size_t i = 0; i < resolution->package_count; i++) {
-		const struct lock_package *package = &resolution->packages[i];
-		auto_buf struct buf pin = BUF_EMPTY;
-
-		buf_printf(&pin, STR_FMT "==" STR_FMT, STR_ARG(package->name),
-			   STR_ARG(package->version));
-		for (size_t k = 0; k < service->closure.n; k++)
-			if (str_eq(service->closure.p[k], buf_str(&pin)))
-				members[i] = &readings[i].ownership;
-	}
+	for (size_t i = 0; i < resolution->package_count; i++)
+		if (lock_service_needs(service, &resolution->packages[i]))
+			members[i] = &readings[i].ownership;
 	return members;
 }
 

@@ -113,14 +113,12 @@ static int judge(struct workspace *workspace, const struct source_tree *tree,
 /* Plans, writes and reports a lock. */
 static int finish(struct workspace *workspace, struct resolve_result *result,
 		  struct runtimes *runtimes, const struct source_tree *tree,
-		  struct error **err)
+		  const struct listing_source *listing, struct error **err)
 {
 	const struct cli_options *options = workspace->options;
 	auto_recorded_plan struct recorded_plan plan = {0};
 	auto_check struct check check = {0};
 	auto_carried struct carried carried = {0};
-	struct listing_source listing = {workspace->store, workspace->fetch,
-					 workspace->index};
 	struct lock_report report = {.workspace = workspace,
 				     .result = result,
 				     .check = &check,
@@ -134,7 +132,7 @@ static int finish(struct workspace *workspace, struct resolve_result *result,
 	    lock_write(result->lock, workspace->lock_path, err))
 		return -1;
 	if (judge(workspace, tree, result->lock, runtimes, &check, err) ||
-	    carried_find(result->lock, runtimes, &listing, &carried, err))
+	    carried_find(result->lock, runtimes, listing, &carried, err))
 		return -1;
 	lock_report_count(&report);
 	bool is_good = report.count.cannot == 0 && result->problems.n == 0;
@@ -196,7 +194,8 @@ static int make(struct workspace *workspace, struct resolve_options *resolve,
 		.folder = workspace->options->folder,
 	};
 	struct runtimes *runtimes = runtimes_new(&options);
-	int status = finish(workspace, &result, runtimes, check->tree, err);
+	int status = finish(workspace, &result, runtimes, check->tree, &listing,
+			    err);
 
 	runtimes_free(runtimes);
 	return status;
