@@ -24,7 +24,8 @@ static int read_fd(void *context, void *p, size_t n, uint64_t offset,
 
 	if (fs_pread_all(wheel->fd, p, n, offset, "the wheel", err))
 		return -1;
-	fs_drop_read(wheel->fd, offset, n);
+	if (wheel->drops_read)
+		fs_drop_read(wheel->fd, offset, n);
 	return 0;
 }
 
@@ -118,6 +119,7 @@ int wheel_open(const struct wheel_options *options, struct wheel **out,
 						      : options->path);
 
 	wheel->fd = -1;
+	wheel->drops_read = options->drops_read;
 	wheel->stream = zip_stream_new();
 	if (!options->file_name)
 		name = str_slice(name, (size_t)(str_rfind(name, '/') + 1),

@@ -58,6 +58,9 @@ struct wheel_options {
 	 * "wheel-record") why this wheel's RECORD may disagree with its
 	 * members, or NULL: then a disagreement is an error. */
 	const char *record_exception;
+	/* Where the file stays on the disk and is not read again soon: what was
+	 * read of it leaves the page cache. */
+	bool drops_read;
 };
 
 /* A file that the wheel puts into the image. RECORD is not among them: it also

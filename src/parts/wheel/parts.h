@@ -31,6 +31,7 @@ struct entry_points {
 struct wheel {
 	struct arena arena;
 	int fd;
+	bool drops_read;
 	struct zip zip;
 	struct zip_stream *stream;
 	struct str file_name;

@@ -112,6 +112,9 @@ int build_begin_wheel(struct build *build, size_t part, struct error **err);
 /* The file of a part's wheel, once it is there. Heap, the caller frees. */
 char *build_wheel_path(const struct build *build, size_t part);
 
+/* True for a file that build_end_wheel() leaves in the store. */
+bool build_wheel_stays(const struct build *build, size_t part);
+
 /* True where the download was, by this build. */
 bool build_wheel_was_hashed(const struct build *build, size_t part);
 

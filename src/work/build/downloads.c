@@ -157,6 +157,13 @@ char *build_wheel_path(const struct build *build, size_t part)
 		&build->assembly->parts[part].package->wheel.sha256);
 }
 
+bool build_wheel_stays(const struct build *build, size_t part)
+{
+	const struct build_download *download = build->download_of[part];
+
+	return !download || !download->is_held;
+}
+
 bool build_wheel_was_hashed(const struct build *build, size_t part)
 {
 	return build->download_of[part] != NULL;

@@ -157,6 +157,7 @@ static int add_wheel(struct build *build, size_t number, struct layer *layer,
 		.root = IMAGE_VENV,
 		.python_major = 3,
 		.python_minor = runtime_python_minor(part->base),
+		.drops_read = build_wheel_stays(build, number),
 	};
 
 	if (wheel_open(&options, &wheel, err))
