@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -74,6 +75,14 @@ class Fleet:
             if isinstance(content, str):
                 content = content.encode()
             path.write_bytes(content)
+
+    def use_index(self, index, folder, **more):
+        """Takes packages from this SimpleIndex alone, by the tests' own uv,
+        whose cache is in folder."""
+        programs = pathlib.Path(sys.executable).parent
+        self.environment = {
+            **index.environment(), "UV_CACHE_DIR": str(folder / "uv"),
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **more}
 
     def run(self, *arguments, timeout=600, **environment):
         """The finished process, whatever its exit status."""

@@ -1,9 +1,6 @@
 """An index that answers badly: each answer has its own message, stops the
 service that needs the package, and leaves nothing wrong in the store."""
 
-import os
-import pathlib
-import sys
 
 import pytest
 
@@ -24,11 +21,7 @@ class Made:
         self.index, self.hello = index, hello
         [self.wheel] = wheels.iterdir()
         self.fleet = fleet({"fleet.yaml": MANIFEST, "main.py": ""})
-        programs = pathlib.Path(sys.executable).parent  # with uv
-        self.fleet.environment = {
-            **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
-            "UV_HTTP_RETRIES": "0",
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+        self.fleet.use_index(index, tmp_path, UV_HTTP_RETRIES="0")
         hello.seed(self.fleet.store)
 
 

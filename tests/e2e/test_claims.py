@@ -11,7 +11,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -444,10 +443,7 @@ families: {{core: {{base: py}}}}
 services:
   Hi: {{machines: desk, family: core, run: hi.py, extra: [greeter]}}
 """, "hi.py": "import greeter\nprint(greeter.word)\n"})
-    programs = pathlib.Path(sys.executable).parent  # with uv
-    made.environment = {
-        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    made.use_index(index, tmp_path)
     key = tmp_path / "key.pem"
     public = made.ok("key", "--new", key).stdout.strip()
     made.ok("lock")

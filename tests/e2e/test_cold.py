@@ -2,8 +2,6 @@
 
 import json
 import os
-import pathlib
-import sys
 
 from wheel_maker import make_wheel
 
@@ -26,10 +24,7 @@ def start(hello, fleet, simple_index, tmp_path):
             f"{name}.bin": os.urandom(3 << 20)})
     index = simple_index(wheels)
     made = fleet({"fleet.yaml": FLEET, "main.py": ""})
-    programs = pathlib.Path(sys.executable).parent  # with uv
-    made.environment = {
-        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    made.use_index(index, tmp_path)
     hello.seed(made.store)
     made.ok("lock")
     lock = json.loads((made.path / "fleet.lock.json").read_text())

@@ -6,6 +6,8 @@ import struct
 import subprocess
 import tarfile
 
+import pytest
+
 from conftest import CACHE, add_missing
 
 ELF_MACHINE = {"amd64": 62, "arm64": 183}
@@ -21,6 +23,15 @@ services:
   Here: {machines: desk}
   There: {machines: edge}
 """
+
+
+@pytest.fixture
+def made(fleet):
+    """The fleet with a store that has what earlier runs downloaded."""
+    made = fleet({"fleet.yaml": FLEET, "main.py": "import zmq, packaging\n"})
+    made.ok("du")
+    add_missing(CACHE / "foreign", made.store / "files/sha256")
+    return made
 
 
 def layers_of(store, digest):
@@ -48,10 +59,7 @@ def contents(store, digest):
     return machines, compiled
 
 
-def test_images_of_both(fleet, skopeo):
-    made = fleet({"fleet.yaml": FLEET, "main.py": "import zmq, packaging\n"})
-    made.ok("du")
-    add_missing(CACHE / "foreign", made.store / "files/sha256")
+def test_images_of_both(made, skopeo):
     made.ok("lock")
     images = {image["service"]: image for image in
               made.json("build")["images"]}
@@ -72,11 +80,8 @@ def test_images_of_both(fleet, skopeo):
     assert [path for path in both if here[path] != there[path]] == []
 
 
-def test_without_a_base_of_this_host(fleet):
-    text = FLEET.replace("  Here: {machines: desk}\n", "")
-    made = fleet({"fleet.yaml": text, "main.py": "import zmq, packaging\n"})
-    made.ok("du")
-    add_missing(CACHE / "foreign", made.store / "files/sha256")
+def test_without_a_base_of_this_host(made):
+    made.write({"fleet.yaml": FLEET.replace("  Here: {machines: desk}\n", "")})
     made.run("lock")
     failed = made.run("build")
     assert failed.returncode == 1

@@ -4,11 +4,8 @@ a newer slipway, files that lead round in a circle or out of the source."""
 import hashlib
 import json
 import re
-import os
-import pathlib
 import sqlite3
 import subprocess
-import sys
 
 import pytest
 
@@ -135,10 +132,7 @@ def test_a_wheel_that_changed_since_the_lock(hello, fleet, simple_index,
                       "services:\n  One: {run: main.py, extra: [one]}\n"
                       "  Two: {run: main.py, extra: [two]}\n",
         "main.py": ""})
-    programs = pathlib.Path(sys.executable).parent  # with uv
-    made.environment = {
-        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    made.use_index(index, tmp_path)
     hello.seed(made.store)
     made.ok("lock")
     [wheel] = wheels.glob("one-*.whl")

@@ -5,11 +5,8 @@ import base64
 import hashlib
 import io
 import json
-import os
-import pathlib
 import shutil
 import subprocess
-import sys
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from conftest import HELLO, Fleet, free_port, tool
-from python_image import Layout, add_file, named
+from python_image import ENV, Layout, add_file, named
 from test_hello import ask
 from token_server import IDENTITY, TokenServer
 from wheel_maker import make_wheel
@@ -327,6 +324,18 @@ def test_layouts_and_archives(request, slipway, skopeo, tmp_path, python_image,
     assert again["digest"] == image["digest"]
 
 
+def copied(image, folder):
+    """A layout with the blobs of an image and without an index; and the
+    image's (descriptor, DiffID) pairs."""
+    _, manifest = layout_manifest(image)
+    layout = Layout(folder)
+    for blob in (image / "blobs" / "sha256").iterdir():
+        shutil.copy(blob, layout.path / "blobs" / "sha256")
+    config = json.loads((image / "blobs" / manifest["config"]["digest"]
+                         .replace(":", "/")).read_text())
+    return layout, [*zip(manifest["layers"], config["rootfs"]["diff_ids"])]
+
+
 def test_what_changed_since_the_lock_is_not_taken(slipway, tmp_path,
                                                   python_image):
     image = tmp_path / "image"
@@ -334,13 +343,7 @@ def test_what_changed_since_the_lock_is_not_taken(slipway, tmp_path,
     fleet = make(slipway, tmp_path / "fleet", tmp_path / "store",
                  {"oci": "../image"})
     fleet.ok("lock")
-    _, manifest = layout_manifest(image)
-    layout = Layout(tmp_path / "new")
-    for blob in (image / "blobs" / "sha256").iterdir():
-        shutil.copy(blob, layout.path / "blobs" / "sha256")
-    layers = [(layer, locked["diff_id"]) for layer, locked in zip(
-        manifest["layers"], json.loads((fleet.path / "fleet.lock.json")
-                                       .read_text())["bases"][0]["layers"])]
+    layout, layers = copied(image, tmp_path / "new")
     layout.index(layout.image(layers, ["PATH=/usr/local/bin", "NEW=1"]))
     shutil.rmtree(image)
     layout.path.rename(image)
@@ -667,19 +670,13 @@ def shared_object(folder, name, soname):
 
 def image_with(python_image, folder, files):
     """A copy of the image with one more layer, of these files."""
-    shutil.copytree(python_image, folder)
-    _, manifest = layout_manifest(folder)
-    config = json.loads((folder / "blobs" / manifest["config"]["digest"]
-                         .replace(":", "/")).read_text())
+    layout, layers = copied(python_image, folder)
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, data in files.items():
             add_file(tar, name, data)
-    layout = Layout.__new__(Layout)
-    layout.path = folder
-    layers = [*zip(manifest["layers"], config["rootfs"]["diff_ids"]),
-              layout.layer(out.getvalue())]
-    layout.index(layout.image(layers, config["config"]["Env"]))
+    layout.index(layout.image([*layers, layout.layer(out.getvalue())],
+                              ENV))
 
 
 def test_cuda_that_is_there_twice(fleet, simple_index, python_image, tmp_path):
@@ -696,11 +693,7 @@ def test_cuda_that_is_there_twice(fleet, simple_index, python_image, tmp_path):
         "usr/local/cuda/lib64/libcublas.so.12.1": cublas,
         "usr/lib/libother.so.1": other,
         "usr/lib/libcudart.so.12": b"no library"})
-    programs = pathlib.Path(sys.executable).parent  # with uv
-    made.environment = {
-        **simple_index(wheels).environment(),
-        "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    made.use_index(simple_index(wheels), tmp_path)
     said = made.ok("lock").stderr
     assert ("the base 'vendor' carries CUDA that wheels bring too" in said
             and "libcublas.so.12 (nvidia-cublas-cu12)" in said)

@@ -3,9 +3,6 @@ must not be, what has no wheel. Only metadata and file lists are read."""
 
 import hashlib
 import json
-import os
-import pathlib
-import sys
 import zlib
 
 import pytest
@@ -120,10 +117,7 @@ def test_build_compares_by_hash(fleet, simple_index, tmp_path):
     made = fleet({"fleet.yaml": MANIFEST.format(
         services="  Both: {extra: [one, two]}\n  One: {extra: [one]}\n"),
         "main.py": ""})
-    programs = pathlib.Path(sys.executable).parent  # with uv
-    made.environment = {
-        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    made.use_index(index, tmp_path)
     made.ok("lock")
     result = made.run("build", "--json")
     assert result.returncode == 1
@@ -140,10 +134,7 @@ def test_one_package_is_upgraded(fleet, simple_index, tmp_path):
     index = simple_index(wheels)
     made = fleet({"fleet.yaml": MANIFEST.format(
         services="  One: {extra: [one, two]}\n"), "main.py": ""})
-    programs = pathlib.Path(sys.executable).parent  # with uv
-    made.environment = {
-        **index.environment(), "UV_CACHE_DIR": str(tmp_path / "uv"),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    made.use_index(index, tmp_path)
 
     def closure():
         lock = json.loads((made.path / "fleet.lock.json").read_text())
