@@ -87,7 +87,8 @@ void fs_write_behind(struct fs_behind *behind, int fd, uint64_t size_bytes,
 		     bool drop);
 
 /* The bytes at offset are not read again soon: drops them from the page cache.
- * Those that are not on the disk yet stay, and the disk begins to write them. */
+ * Those that are not on the disk yet stay, and the disk begins to write them.
+ */
 void fs_drop_read(int fd, uint64_t offset, size_t n);
 
 /* Exactly n bytes at offset; fewer is an error. */
