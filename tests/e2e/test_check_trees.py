@@ -119,8 +119,8 @@ class Comparison:
                  one["line"])
                 for one in service["imports"] if one["file"] == path}
         there = set(theirs_of(path, said, is_script))
-        # Where sources put a folder of tree/ on sys.path, what lies in it is
-        # reached by two names.
+        # Where sources put a folder of tree/ on sys.path, as wheel/__main__.py
+        # does with setuptools/_vendor, what lies in it is reached by two names.
         here = {row for row in here
                 if row in there or not any(
                     one[0].endswith("." + row[0].lstrip("."))

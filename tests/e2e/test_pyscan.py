@@ -54,7 +54,7 @@ WHEELS = [
     ("nats-py==2.16.0",
      "aeb1ff123966c05833d26c7df7e1d54c1c6d32b612428b21677a2e921f1fecae", False),
     ("protobuf==7.36.2",
-     "89f23aa53c24553a2416fd4fd1ec06f74fa42b14b546d8883128813f775bbfd2", False),
+     "bdb3a345d48db958e6ce1f18e508beb0cc981d64f24088427549c866cd039f1e", False),
 ]
 FLAGS = ["star", "getattr", "dynamic_names", "coding"]
 
