@@ -18,6 +18,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+struct buf;
+
 /* How surely an import happens when the module is run, strongest first. An
  * import has the last level that applies to it. */
 enum pyscan_level {
@@ -158,11 +160,19 @@ struct pyscan {
 void pyscan(struct str source, unsigned minor, struct arena *arena,
 	    struct pyscan *out);
 
+/* Appends a scan as bytes, for a cache whose key has pyscan_version(). */
+void pyscan_save(const struct pyscan *scan, struct buf *out);
+
+/* The scan of saved bytes, which its texts borrow; the lists are in arena.
+ * False where the bytes are no saved scan: then *out means nothing. */
+bool pyscan_load(struct str saved, struct arena *arena, struct pyscan *out);
+
 /* True where a source says its encoding, by a coding line or a byte order mark;
  * where none does it is UTF-8. */
 bool pyscan_has_coding(struct str source);
 
-/* Changes whenever the same source may give another result: for keys. */
+/* Changes whenever the same source may give another result, or the saved form
+ * another reading: for keys. */
 const char *pyscan_version(void);
 
 /* "hard", "guarded", "lazy", "typing"; static. */

@@ -170,7 +170,8 @@ static int lock_shared(struct store *store, struct error **err)
 static int prepare(struct store *store, struct error **err)
 {
 	static const char *const folders[] = {"blobs/sha256", "files/sha256",
-					      "files/partial", "trees"};
+					      "files/partial", "trees",
+					      "memos"};
 
 	if (lock_shared(store, err) || make_folder(store, "tmp", err))
 		return -1;

@@ -10,6 +10,7 @@
  *   slipway.lock, index.lock, gc.lock            flock(2) only, empty
  *   files/sha256/HEX, files/partial/HEX          downloads, and begun ones
  *   trees/HEX/                                   unpacked, by key
+ *   memos/HEX                                    cached results of megabytes
  *   tmp/                                         flocked while in use
  *
  * Source: OCI image-spec v1.1, image-layout.md, image-index.md, descriptor.md.
@@ -38,8 +39,8 @@
 struct error;
 struct store;
 
-/* Largest value of store_action_put. */
-enum { STORE_ACTION_MAX_BYTES = 16 << 20 };
+/* Largest values of store_action_put and store_memo_put. */
+enum { STORE_ACTION_MAX_BYTES = 16 << 20, STORE_MEMO_MAX_BYTES = 512 << 20 };
 
 /* Where the store is without --store: SLIPWAY_STORE, else slipway below
  * XDG_DATA_HOME, else ~/.local/share/slipway. Heap, the caller frees. NULL
@@ -120,6 +121,18 @@ bool store_action_get(struct store *store, const struct digest *key,
  * an older one. Blobs committed before are durable before it is. */
 int store_action_put(struct store *store, const struct digest *key,
 		     struct str value, struct error **err);
+
+/* -- memos: cached results of megabytes, each read and replaced as a whole --
+ */
+
+/* True and the value appended, where there is one. It is not synced: after a
+ * power cut it may be anything, so whoever reads it checks it. */
+bool store_memo_get(struct store *store, const struct digest *key,
+		    struct buf *out);
+
+/* Replaces the memo of key; who reads it meanwhile has the old or the new. */
+int store_memo_put(struct store *store, const struct digest *key,
+		   struct str value, struct error **err);
 
 /* -- downloads: wheels, .debs, and what else is not part of an image -- */
 
@@ -276,7 +289,7 @@ struct store_usage {
 	struct store_amount blobs;	 /* all */
 	struct store_amount image_blobs; /* of these: what the index needs */
 	struct store_amount downloads, partial, trees, temporary;
-	struct store_amount database; /* with its log */
+	struct store_amount database; /* with its log, and memos */
 };
 
 /* How much each kind takes, by file size (a file with several names once). */
@@ -289,7 +302,8 @@ uint64_t store_usage_bytes(const struct store_usage *usage);
 struct store_gc_options {
 	/* What no listed image needs (blobs, begun downloads) is removed
 	 * where it is at least this old. Where it is given, downloads and
-	 * trees are too, by their last use. */
+	 * trees are too, by their last use; memos are after 30 days
+	 * without it. */
 	uint64_t older_than_s;
 	/* Then the least recently used of what may go at all is removed until
 	 * the store takes no more. 0: no bound. */
@@ -304,7 +318,7 @@ struct store_gc_options {
 
 struct store_gc_report {
 	struct store_amount blobs, downloads, partial, trees; /* removed */
-	uint64_t results;		    /* cached results removed */
+	uint64_t results;		    /* with memos; removed */
 	uint64_t images;		    /* listed; they stay */
 	uint64_t kept_bytes;		    /* of blobs that they need */
 	uint64_t bytes_before, bytes_after; /* of all files; see store_du */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -217,6 +218,14 @@ static int compare_files(const void *a, const void *b)
 		       ((const struct source_file *)b)->path);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int source_tree_open(struct source_tree *tree, struct arena *arena,
 		     const char *root, const struct str *exclude,
 		     size_t exclude_count, struct error **err)
@@ -226,6 +235,7 @@ int source_tree_open(struct source_tree *tree, struct arena *arena,
 	*tree = (struct source_tree){
 		.root = arena_str(arena, str_from(root)).p,
 		.root_fd = fs_open(root, O_RDONLY | O_DIRECTORY, 0, err),
+		.listed_ns = now_ns(),
 	};
 	if (tree->root_fd < 0)
 		return err_wrap(err, "the source root");
@@ -280,6 +290,16 @@ const struct source_file *source_tree_find(const struct source_tree *tree,
 	return at < tree->n && str_eq(tree->files[at].path, path)
 		       ? &tree->files[at]
 		       : NULL;
+}
+
+bool source_file_is_settled(const struct source_tree *tree,
+			    const struct source_file *file)
+{
+	/* The kernel's clock for files ticks every 10 ms at most; FAT and the
+	 * like count whole seconds, FAT every second one. */
+	int64_t step_ns = file->ctime_ns % 1000000000 ? 100000000 : 3000000000;
+
+	return file->ctime_ns < tree->listed_ns - step_ns;
 }
 
 size_t source_tree_below(const struct source_tree *tree, struct str prefix)

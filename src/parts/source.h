@@ -39,6 +39,7 @@ struct source_tree {
 	int root_fd;
 	struct source_file *files; /* sorted bytewise by path */
 	size_t n;
+	int64_t listed_ns; /* since 1970: before the first was looked at */
 };
 
 /* Lists the tree below root. Left out: what exclude and root/.dockerignore
@@ -59,6 +60,11 @@ void source_tree_close(struct source_tree *tree);
 /* The file with exactly this path, or NULL. */
 const struct source_file *source_tree_find(const struct source_tree *tree,
 					   struct str path);
+
+/* True where a change of the content since it was looked at would show in the
+ * file's times: they were older than the steps in which file systems count. */
+bool source_file_is_settled(const struct source_tree *tree,
+			    const struct source_file *file);
 
 /* Number of the first file whose path is prefix or begins with prefix + "/";
  * tree->n where there is none. Those that follow are its neighbours. */

@@ -102,9 +102,13 @@ static int check_python(struct check *check, struct check_python *python,
 	bool changed = false;
 
 	log_verbose("phase: scan");
+	check_memory_load(&python->memory, check->tree, python->minor,
+			  options->store);
 	if (check_read_sources(check, python, options->jobs, err) ||
 	    check_walk(check, python, tree, options->lock, false, err))
 		return -1;
+	check_memory_save(&python->memory, check->tree, python->minor,
+			  options->store);
 	log_verbose("phase: base and compile");
 	if (python->runtime &&
 	    compile_reached(check, python, options->jobs, &changed, &error) &&
@@ -169,6 +173,7 @@ void check_release(struct check *check)
 		for (size_t a = 0; a < python->arena_count; a++)
 			arena_release(&python->arenas[a]);
 		free(python->arenas);
+		check_memory_release(&python->memory);
 		free(python->files);
 		map_release(&python->stdlib);
 	}

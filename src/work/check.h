@@ -5,6 +5,8 @@
  * interpreter; decisions/graph and decisions/verdict say what follows. Finds no
  * distribution for an import that the lock does not name: check never resolves.
  *
+ * What was found in files that did not change since is remembered in the store.
+ *
  * A sick file or service stops no other. The result also says which files the
  * source layer of a service holds.
  */
@@ -23,6 +25,7 @@
 
 struct error;
 struct runtimes;
+struct store;
 
 /* A file of the tree as one Python version sees it. */
 struct check_file {
@@ -62,6 +65,7 @@ struct check_options {
 	const struct source_tree *tree;
 	const struct lock *lock;   /* or NULL: nothing is compiled or owned */
 	struct runtimes *runtimes; /* of the lock, or NULL */
+	struct store *store; /* remembers scans; NULL: every file is read */
 	unsigned jobs;
 };
 

@@ -5,14 +5,30 @@
 #include "guard.h"
 #include "test.h"
 
+/* Saves a scan and loads it again, which has to give the same bytes. saved
+ * holds what the loaded one borrows. */
+static void through_bytes(struct pyscan *scan, struct arena *arena,
+			  struct buf *saved)
+{
+	auto_buf struct buf again = BUF_EMPTY;
+
+	pyscan_save(scan, saved);
+	memset(scan, 0xff, sizeof *scan);
+	assert_true(pyscan_load(buf_str(saved), arena, scan));
+	pyscan_save(scan, &again);
+	assert_true(str_eq(buf_str(saved), buf_str(&again)));
+}
+
 /* What is found, one line each, so that a case is a text and its answer. */
 static char *said_of(struct str source, unsigned minor)
 {
 	auto_arena struct arena arena = ARENA_EMPTY;
+	auto_buf struct buf saved = BUF_EMPTY;
 	struct buf out = BUF_EMPTY;
 	struct pyscan scan;
 
 	pyscan(source, minor, &arena, &scan);
+	through_bytes(&scan, &arena, &saved);
 	for (size_t i = 0; i < scan.import_count; i++) {
 		const struct pyscan_import *import = &scan.imports[i];
 
@@ -460,6 +476,46 @@ static void nothing_behind_the_end_is_read(void **state)
 	guard_free(&guard);
 }
 
+/* Of bytes that are cut or changed none makes the loader read behind them; a
+ * cut is always refused, and a step never names an import that is not there. */
+static void saved_bytes_may_be_anything(void **state)
+{
+	auto_arena struct arena arena = ARENA_EMPTY;
+	auto_buf struct buf saved = BUF_EMPTY;
+	struct pyscan scan;
+
+	(void)state;
+	pyscan(STR("# coding: latin-1\nimport a.b as c\nfrom .d import *\n"
+		   "try: import e\nexcept ImportError: raise\n"
+		   "import sys; sys.path.insert(0, 'x/y')\nexec(f)\ndel c\n"
+		   "__all__ = ['a']\nsys.path.append(g())\n"),
+	       11, &arena, &scan);
+	assert_int_equal(scan.import_count, 4);
+	assert_true(scan.step_count > 4 && scan.dynamic_count == 2);
+	assert_true(scan.path_count == 1 && scan.literal_count == 1);
+	pyscan_save(&scan, &saved);
+	struct guard guard = guard_new(saved.n);
+
+	for (size_t n = 0; n < saved.n; n++) {
+		const char *p = guard_copy(&guard, saved.p, n);
+
+		assert_false(pyscan_load(str_of(p, n), &arena, &scan));
+	}
+	for (size_t i = 0; i < saved.n; i++)
+		for (unsigned byte = 0; byte < 256; byte++) {
+			char *p = guard_copy(&guard, saved.p, saved.n);
+
+			p[i] = (char)byte;
+			if (!pyscan_load(str_of(p, saved.n), &arena, &scan))
+				continue;
+			for (size_t k = 0; k < scan.step_count; k++)
+				assert_true(scan.steps[k].flow != PYSCAN_RUN ||
+					    scan.steps[k].value <
+						    scan.import_count);
+		}
+	guard_free(&guard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +534,7 @@ int main(void)
 		cmocka_unit_test(steps_of_a_start),
 		cmocka_unit_test(names_of_all),
 		cmocka_unit_test(nothing_behind_the_end_is_read),
+		cmocka_unit_test(saved_bytes_may_be_anything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,7 @@ static int judge(struct workspace *workspace, const struct source_tree *tree,
 		.tree = tree,
 		.lock = lock,
 		.runtimes = runtimes,
+		.store = workspace->store,
 		.jobs = workspace->options->jobs,
 	};
 

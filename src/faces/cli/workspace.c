@@ -168,6 +168,7 @@ int workspace_check(struct workspace *workspace, struct source_tree *tree,
 		.tree = tree,
 		.lock = workspace->lock,
 		.runtimes = workspace->runtimes,
+		.store = workspace->store,
 		.jobs = workspace->options->jobs,
 	};
 

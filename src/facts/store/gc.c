@@ -14,7 +14,9 @@
 /* Results that name a blob are small; larger ones are not read. */
 enum { NAMING_MAX_BYTES = 4096 };
 
-enum item_kind { ITEM_BLOB, ITEM_PARTIAL, ITEM_DOWNLOAD, ITEM_TREE };
+enum { MEMO_UNUSED_S = 30 * 24 * 3600 };
+
+enum item_kind { ITEM_BLOB, ITEM_PARTIAL, ITEM_MEMO, ITEM_DOWNLOAD, ITEM_TREE };
 
 struct item {
 	enum item_kind kind;
@@ -30,6 +32,7 @@ struct gc {
 	struct store_gc_report *report;
 	struct map needed, gone; /* hex digits of blobs */
 	int64_t now_s;
+	uint64_t memos;		  /* removed */
 	ARRAY(struct item) items; /* what no listed image needs */
 };
 
@@ -95,11 +98,15 @@ static bool may_go(const struct gc *gc, const struct item *item)
 	return !is_file_kind(item) || !gc->options->keep_files;
 }
 
-/* By age: downloads and trees only where an age was named. */
+/* By age: downloads and trees only where an age was named, memos else by one of
+ * their own, since nothing says that their tree is still there. */
 static bool is_old(const struct gc *gc, const struct item *item)
 {
 	uint64_t least_s = gc->options->older_than_s;
 	int64_t age_s = gc->now_s - item->used_s;
+
+	if (item->kind == ITEM_MEMO && !least_s)
+		least_s = MEMO_UNUSED_S;
 
 	if (gc->options->all)
 		return true;
@@ -147,6 +154,7 @@ static int find(struct gc *gc, struct error **err)
 	if (mark(gc, err) || store_du(gc->store, &usage, err) ||
 	    find_items(gc, "blobs/sha256", ITEM_BLOB, err) ||
 	    find_items(gc, "files/partial", ITEM_PARTIAL, err) ||
+	    find_items(gc, "memos", ITEM_MEMO, err) ||
 	    find_items(gc, "files/sha256", ITEM_DOWNLOAD, err) ||
 	    find_items(gc, "trees", ITEM_TREE, err))
 		return -1;
@@ -193,12 +201,16 @@ static int remove_item(struct gc *gc, struct item *item, struct error **err)
 static void count(struct gc *gc, const struct item *item)
 {
 	struct store_amount *amounts[] = {
-		&gc->report->blobs,
-		&gc->report->partial,
-		&gc->report->downloads,
-		&gc->report->trees,
+		[ITEM_BLOB] = &gc->report->blobs,
+		[ITEM_PARTIAL] = &gc->report->partial,
+		[ITEM_DOWNLOAD] = &gc->report->downloads,
+		[ITEM_TREE] = &gc->report->trees,
 	};
 
+	if (item->kind == ITEM_MEMO) {
+		gc->memos++;
+		return;
+	}
 	amounts[item->kind]->count++;
 	amounts[item->kind]->bytes += item->bytes;
 	if (item->kind == ITEM_BLOB)
@@ -236,12 +248,14 @@ static int sweep(struct gc *gc, struct error **err)
 	}
 	progress_free(progress);
 	/* Blobs first: a result without its blob is what a crash leaves. */
-	return result ? result
-		      : store_actions_remove(
-				gc->store, is_stale, gc,
-				gc->options->all ? STORE_ACTION_MAX_BYTES
-						 : NAMING_MAX_BYTES,
-				dry_run, &gc->report->results, err);
+	if (result ||
+	    store_actions_remove(gc->store, is_stale, gc,
+				 gc->options->all ? STORE_ACTION_MAX_BYTES
+						  : NAMING_MAX_BYTES,
+				 dry_run, &gc->report->results, err))
+		return -1;
+	gc->report->results += gc->memos;
+	return 0;
 }
 
 static int run_alone(struct gc *gc, struct error **err)

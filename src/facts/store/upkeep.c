@@ -310,7 +310,7 @@ static struct store_amount database_amount(struct store *store)
 {
 	static const char *const names[] = {"slipway.db", "slipway.db-wal",
 					    "slipway.db-shm"};
-	struct store_amount amount = {0, 0};
+	struct store_amount amount = amount_of(store, "memos");
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		auto_free char *path = path_join(store->path, names[i]);

@@ -1,9 +1,18 @@
 /* What the files of check share. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "work/check.h"
 #include "work/runtime.h"
+
+/* What the last check of the tree by this Python found, see memory.c. */
+struct check_memory {
+	struct buf bytes;  /* as it was stored; loaded scans borrow from it */
+	struct str *scans; /* saved, per file of the tree; p NULL: unknown */
+	bool *is_new;	   /* per file: scanned by this check */
+	size_t count;	   /* of files in what was stored */
+};
 
 /* The tree as one Python sees it: services whose base has the same interpreter
  * share what was read and compiled. */
@@ -12,14 +21,16 @@ struct check_python {
 	struct runtime *runtime;      /* NULL: nothing is compiled */
 	unsigned minor;
 	struct check_file *files; /* per file of the tree */
-	struct map stdlib;	  /* see stdlib.c */
-	struct arena *arenas;	  /* of the chunks, see sources.c */
+	struct check_memory memory;
+	struct map stdlib;    /* see stdlib.c */
+	struct arena *arenas; /* of the chunks, see sources.c */
 	size_t arena_count;
 };
 
 /* -- sources.c -- */
 
-/* Reads and scans every Python file of the tree, on all cores. */
+/* Reads and scans every Python file of the tree that memory does not know, on
+ * all cores. */
 int check_read_sources(struct check *check, struct check_python *python,
 		       unsigned jobs, struct error **err);
 
@@ -28,6 +39,20 @@ int check_read_sources(struct check *check, struct check_python *python,
 int check_compile_sources(struct check *check, struct check_python *python,
 			  const bool *wanted, unsigned jobs,
 			  struct error **err);
+
+/* -- memory.c -- */
+
+/* Sets the scans of files that are as they were; store may be NULL. */
+void check_memory_load(struct check_memory *memory,
+		       const struct source_tree *tree, unsigned minor,
+		       struct store *store);
+
+/* Stores the scans of the tree's files where they are not those that were
+ * loaded. That it cannot be stored is no error. */
+void check_memory_save(const struct check_memory *memory,
+		       const struct source_tree *tree, unsigned minor,
+		       struct store *store);
+void check_memory_release(struct check_memory *memory);
 
 /* -- stdlib.c -- */
 

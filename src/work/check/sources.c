@@ -41,6 +41,26 @@ static bool read_one(struct chunk *chunk, size_t number, struct buf *content)
 	return false;
 }
 
+/* By what is remembered; else the file is read, and what it has is saved. */
+static void scan_one(struct chunk *chunk, size_t number, struct buf *content)
+{
+	struct check_file *file = &chunk->python->files[number];
+	struct check_memory *memory = &chunk->python->memory;
+	struct str *saved = &memory->scans[number];
+
+	if (saved->p && pyscan_load(*saved, chunk->arena, &file->scan))
+		return;
+	*saved = (struct str){NULL, 0};
+	if (!read_one(chunk, number, content))
+		return;
+	pyscan(buf_str(content), chunk->python->minor, chunk->arena,
+	       &file->scan);
+	buf_clear(content);
+	pyscan_save(&file->scan, content);
+	*saved = arena_str(chunk->arena, buf_str(content));
+	memory->is_new[number] = true;
+}
+
 static int run_reading(void *argument, struct error **err)
 {
 	struct chunk *chunk = argument;
@@ -52,9 +72,8 @@ static int run_reading(void *argument, struct error **err)
 		if (pool_check_cancelled(err))
 			return -1;
 		file->is_python = is_python(chunk->check->tree->files[i].path);
-		if (file->is_python && read_one(chunk, i, &content))
-			pyscan(buf_str(&content), chunk->python->minor,
-			       chunk->arena, &file->scan);
+		if (file->is_python)
+			scan_one(chunk, i, &content);
 	}
 	return 0;
 }
