@@ -48,35 +48,54 @@ static uint64_t key_hash(struct str key)
 	return multiply_and_fold(hash, 0x9e3779b97f4a7c15u);
 }
 
+/* A slot is the upper half of its key's hash, so that other keys are seldom
+ * looked at, and the number of the entry from 1. */
+static uint64_t slot_of(uint64_t hash, size_t number)
+{
+	return (hash & ~(uint64_t)UINT32_MAX) | number;
+}
+
+static struct map_entry *entry_at(const struct map *map, size_t slot)
+{
+	return &map->entries[(uint32_t)map->slots[slot] - 1];
+}
+
 /* The slot that holds key, or the empty one where it belongs. */
-static size_t find_slot(const struct map *map, struct str key)
+static size_t find_slot(const struct map *map, struct str key, uint64_t hash)
 {
 	size_t mask = map->slot_count - 1;
-	size_t slot = key_hash(key) & mask;
+	size_t slot = hash & mask;
 
-	while (map->slots[slot] &&
-	       !str_eq(map->entries[map->slots[slot] - 1].key, key))
+	while (map->slots[slot] && (map->slots[slot] >> 32 != hash >> 32 ||
+				    !str_eq(entry_at(map, slot)->key, key)))
 		slot = (slot + 1) & mask;
 	return slot;
 }
 
+/* No two keys are equal: the first empty slot is theirs. */
 static void grow(struct map *map)
 {
 	pthread_once(&secret_once, make_secret);
 	free(map->slots);
 	map->slot_count = map->slot_count ? map->slot_count * 2 : 16;
 	map->slots = mem_zalloc(map->slot_count, sizeof *map->slots);
-	for (size_t i = 0; i < map->n; i++)
-		map->slots[find_slot(map, map->entries[i].key)] = i + 1;
+	for (size_t i = 0; i < map->n; i++) {
+		uint64_t hash = key_hash(map->entries[i].key);
+		size_t slot = hash & (map->slot_count - 1);
+
+		while (map->slots[slot])
+			slot = (slot + 1) & (map->slot_count - 1);
+		map->slots[slot] = slot_of(hash, i + 1);
+	}
 }
 
 static struct map_entry *find(const struct map *map, struct str key)
 {
 	if (map->slot_count == 0)
 		return NULL;
-	size_t slot = find_slot(map, key);
+	size_t slot = find_slot(map, key, key_hash(key));
 
-	return map->slots[slot] ? &map->entries[map->slots[slot] - 1] : NULL;
+	return map->slots[slot] ? entry_at(map, slot) : NULL;
 }
 
 void *map_get(const struct map *map, struct str key)
@@ -106,7 +125,9 @@ struct str map_set(struct map *map, struct str key, void *value)
 		map->entries = mem_realloc(map->entries, map->capacity,
 					   sizeof *map->entries);
 	}
-	map->slots[find_slot(map, key)] = map->n + 1;
+	uint64_t hash = key_hash(key);
+
+	map->slots[find_slot(map, key, hash)] = slot_of(hash, map->n + 1);
 	entry = &map->entries[map->n++];
 	entry->key = arena_str(&map->keys, key);
 	entry->value = value;

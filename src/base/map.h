@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -19,7 +20,7 @@ struct map_entry {
 struct map {
 	struct map_entry *entries;
 	size_t n, capacity;
-	size_t *slots; /* entry number + 1, or 0 */
+	uint64_t *slots; /* half of a hash, and an entry's number + 1; or 0 */
 	size_t slot_count;
 	struct arena keys;
 };

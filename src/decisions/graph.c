@@ -26,9 +26,15 @@ struct late *walk_late(struct walk *walk, const struct node *node,
 		       const struct edge *edge)
 {
 	struct str name = edge->import->name;
-	struct str key = arena_printf(&walk->scratch, STR_FMT " %u:%u " STR_FMT,
-				      STR_ARG(node->name), edge->import->line,
-				      edge->import->column, STR_ARG(name));
+	uint32_t place[] = {edge->import->line, edge->import->column};
+	size_t n = sizeof place + node->name.n + 1 + name.n;
+	char *p = arena_alloc(&walk->scratch, n, 1);
+	struct str key = str_of(p, n);
+
+	memcpy(p, place, sizeof place);
+	memcpy(p + sizeof place, node->name.p, node->name.n);
+	/* A zero byte, which no name has, stays between the two. */
+	memcpy(p + n - name.n, name.p, name.n);
 	struct late *late = map_get(&walk->late, key);
 
 	if (!late) {
@@ -86,10 +92,9 @@ static void edge_take_name(struct walk *walk, struct node *node,
 			   target == node ? import->line : UINT32_MAX);
 
 	if (target->is_package || target->kind == NODE_FOLDERS)
-		sub = walk_resolve(walk, arena_printf(&walk->scratch,
-						      STR_FMT "." STR_FMT,
-						      STR_ARG(target->name),
-						      STR_ARG(import->name)));
+		sub = walk_resolve(walk, graph_name_below(&walk->scratch,
+							  target->name,
+							  import->name));
 	if (sub && (sub->kind == NODE_FILE || sub->kind == NODE_FOLDERS)) {
 		edge->sub = sub;
 		edge->loads_sub =

@@ -26,9 +26,9 @@ static void begin_module(struct walk *walk)
 	enum node_kind kind = node->kind;
 
 	if ((kind == NODE_FILE && node->is_package) || kind == NODE_FOLDERS) {
-		node = walk_resolve(walk, arena_printf(&walk->scratch,
-						       STR_FMT ".__main__",
-						       STR_ARG(entry)));
+		node = walk_resolve(walk,
+				    graph_name_below(&walk->scratch, entry,
+						     STR("__main__")));
 		kind = node->kind;
 	}
 	if (kind == NODE_FILE) {

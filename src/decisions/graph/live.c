@@ -82,9 +82,9 @@ static bool is_deleted(const struct pyscan *scan, struct str name)
 static bool is_submodule(struct walk *walk, const struct node *node,
 			 struct str name, uint64_t moment)
 {
-	const struct node *sub = map_get(
-		&walk->nodes, arena_printf(&walk->scratch, STR_FMT "." STR_FMT,
-					   STR_ARG(node->name), STR_ARG(name)));
+	const struct node *sub =
+		map_get(&walk->nodes,
+			graph_name_below(&walk->scratch, node->name, name));
 
 	return sub && sub->attribute_of == node->life + 1 &&
 	       sub->attribute_at <= moment;

@@ -2,6 +2,17 @@
 
 #include "decisions/graph/walk.h"
 
+struct str graph_name_below(struct arena *arena, struct str module,
+			    struct str name)
+{
+	char *joined = arena_alloc(arena, module.n + name.n + 2, 1);
+
+	memcpy(joined, module.p, module.n);
+	joined[module.n] = '.';
+	memcpy(joined + module.n + 1, name.p, name.n);
+	return str_of(joined, module.n + 1 + name.n);
+}
+
 static int name_compare(const void *key, const void *element)
 {
 	const struct str *name = key;

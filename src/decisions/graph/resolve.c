@@ -201,8 +201,7 @@ bool walk_absolute(struct walk *walk, const struct node *node,
 				       many, STR_ARG(tail));
 		return false;
 	}
-	*module = tail.n == 0 ? base
-			      : arena_printf(walk->arena, STR_FMT "." STR_FMT,
-					     STR_ARG(base), STR_ARG(tail));
+	*module =
+		tail.n == 0 ? base : graph_name_below(walk->arena, base, tail);
 	return true;
 }

@@ -70,7 +70,9 @@ static size_t find_suffixed(const struct graph_tree *tree, struct str tag,
 	size_t length = stem->n;
 
 	if (tag.n > 0) {
-		buf_printf(stem, "." STR_FMT ".so", STR_ARG(tag));
+		buf_append_byte(stem, '.');
+		buf_append(stem, tag);
+		buf_append_text(stem, ".so");
 		size_t file = graph_tree_find(tree, buf_str(stem));
 
 		stem->n = length;

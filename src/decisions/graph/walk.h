@@ -49,6 +49,10 @@ struct str graph_folder_of(struct str path);
 bool graph_path_join(struct arena *arena, struct str base, struct str tail,
 		     struct str *path);
 
+/* "module.name", and a NUL behind it. */
+struct str graph_name_below(struct arena *arena, struct str module,
+			    struct str name);
+
 enum node_kind {
 	NODE_FILE,    /* a first-party file */
 	NODE_FOLDERS, /* first-party folders without __init__ */
@@ -137,7 +141,7 @@ struct walk {
 	struct error *error;	  /* of need() */
 	bool has_failed;
 
-	struct map late; /* "module\0import number" -> struct late */
+	struct map late; /* place, module, name -> struct late */
 	struct {
 		struct edit *p;
 		size_t n, capacity;
