@@ -4,6 +4,7 @@ import math
 import statistics
 from xml.sax.saxutils import escape
 
+import scanner
 from fleets import COLD, COMMON, LINE, NOTHING, PIN, ROWS
 from sides import SIDES
 
@@ -121,6 +122,8 @@ def table(data):
     loads = [run["load"] for sides in data["fleets"].values()
              for rows in sides.values() for cell in rows.values()
              for run in cell["runs"]]
+    if "scanner" in data:
+        loads.append(data["scanner"]["load"])
     lines = [f"{machine['cpu']}, {machine['cores']} cores, "
              f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux "
              f"{machine['kernel']}; {versions(data['fleets'])}. Medians; the "
@@ -128,6 +131,8 @@ def table(data):
              f"{statistics.median(loads):.1f}, at most {max(loads):.1f}.", ""]
     for fleet, sides in data["fleets"].items():
         lines += fleet_tables(fleet, sides)
+    if "scanner" in data:
+        lines += scanner.table(data["scanner"])
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import report
+import scanner
 from fleets import COLD, FLEETS, MAX_RUNS, PACKAGE, PIN, ROWS, apply
 from index import Index, link_wheels, locked_wheels
 from measure import measure
@@ -116,22 +117,27 @@ class Setting:
 
 
 class Results:
-    """bench/results.json, written at every change."""
+    """bench/results.json, written at every change. Without arguments a run that
+    was cut off can still go on afterwards."""
 
-    def __init__(self, arguments):
-        started = {
-            "arguments": vars(arguments),
-            "program": hashlib.sha256(
-                (BUILD / "slipway").read_bytes()).hexdigest()}
+    def __init__(self, arguments=None):
         self.data = {"fleets": {}}
         if RESULTS.exists():
             self.data = json.loads(RESULTS.read_text())
         if self.data.get("machine") != machine():
             self.data = {"fleets": {}}
         self.data["machine"] = machine()
+        self.failed = []  # sides; the others go on
+        if arguments:
+            self.begin(arguments)
+
+    def begin(self, arguments):
+        started = {
+            "arguments": vars(arguments),
+            "program": hashlib.sha256(
+                (BUILD / "slipway").read_bytes()).hexdigest()}
         self.resumed = self.data.get("unfinished") == started
         self.data["unfinished"] = started
-        self.failed = []  # sides; the others go on
 
     def cell(self, fleet, side, row):
         return (self.data["fleets"].setdefault(fleet, {})
@@ -262,6 +268,22 @@ def run_planner():
         subprocess.run([tool, *words], check=True)
 
 
+def run_scanner(results):
+    """On sources of the wheels that a run has left in the cache."""
+    tools = CACHE / "tools"
+    tools.mkdir(parents=True, exist_ok=True)
+    wheels = list((CACHE / "wheels").glob("*.whl"))
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="scan-") as work:
+        data = scanner.run(BUILD / "slipway", tools, wheels,
+                           pathlib.Path(work))
+    if data is None:
+        say(f"no scanner: fewer than {scanner.FILES} sources in the wheels of "
+            f"{CACHE / 'wheels'}; a run of slipway's side leaves them there")
+        return
+    results.data["scanner"] = data
+    results.write()
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
 
@@ -289,6 +311,8 @@ def parse():
                         help="a pin of pip and of buildah, too: ten minutes")
     parser.add_argument("--planner", action="store_true",
                         help="only the planner: scale, and against the optimum")
+    parser.add_argument("--scanner", action="store_true",
+                        help="only the scanner: a tree of wheels' sources")
     parser.add_argument("--report", action="store_true",
                         help="only write table and plot of what is measured")
     return parser.parse_args()
@@ -298,6 +322,11 @@ def main():
     arguments = parse()
     if arguments.planner:
         run_planner()
+        return
+    if arguments.scanner:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        run_scanner(Results())
+        report.write(json.loads(RESULTS.read_text()), HERE)
         return
     if not arguments.report:
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -312,6 +341,7 @@ def main():
             shutil.rmtree(work, ignore_errors=True)
         if not results.failed:
             results.finish()
+        run_scanner(results)
         run_planner()
     report.write(json.loads(RESULTS.read_text()), HERE)
     if not arguments.report and results.failed:

@@ -6,8 +6,10 @@ a lock: reading, scanning, the walk), ruff's import graph, and CPython's ast.
 
 FOLDER holds sources, such as a site-packages. The three take turns; printed are
 the medians of wall time and of CPU time (user and system). `cold` is slipway's
-first run with a new store, `warm` one with the store of the run before. ruff is
-taken from PATH, or by `uvx ruff`; where neither is there, it is left out.
+first run with a new store, `warm` one with the store of the run before. The
+sources are read before, so that none comes from the disk. ruff is taken from
+PATH, or by `uvx ruff`; where neither is there, it is left out. ./dev bench
+--scanner does it with the wheels that it has, and a ruff of its own.
 """
 
 import argparse
@@ -22,6 +24,8 @@ import sys
 import tempfile
 import time
 
+AST_WAY, AST_RUNS = "CPython ast", 1  # it takes ten seconds and more
+SETTLED_S = 0.5  # check remembers no file that was changed just before
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MANIFEST = """\
 fleet: scanned
@@ -80,31 +84,39 @@ def make_fleet(sources, folder):
     return len(files), sum(path.stat().st_size for path in files)
 
 
-def run(options, folder):
+def run(slipway, ruff, runs, folder):
+    """The times of a fleet that lies in folder/fleet: {way: [(wall, CPU)]}."""
     fleet, store = folder / "fleet", folder / "store"
-    fleet.mkdir()
-    count, size = make_fleet(options.folder, fleet)
     script = folder / "read.py"
     script.write_text(AST)
-    check = [options.slipway, "-C", fleet, "--store", store, "--quiet",
-             "check"]
+    time.sleep(SETTLED_S)
+    check = [slipway, "-C", fleet, "--store", store, "--quiet", "check"]
     ways = {
         "slipway check, cold": lambda: (shutil.rmtree(store, True),
                                         measure(check))[1],
         "slipway check, warm": lambda: measure(check),
-        "CPython ast": lambda: measure([sys.executable, script,
+        AST_WAY: lambda: measure([sys.executable, script,
                                         fleet / "tree"]),
     }
-    ruff = find_ruff()
     if ruff:
         ways["ruff analyze graph"] = lambda: measure(
             [*ruff, "analyze", "graph", "--quiet", fleet / "tree"], (0, 1))
     times = {name: [] for name in ways}
-    for turn in range(options.runs + 1):
+    for turn in range(runs + 1):
         for name, way in ways.items():
+            if name == AST_WAY and turn > AST_RUNS:
+                continue
             taken = way()
             if turn > 0:  # the first fills the page cache
                 times[name].append(taken)
+    return times
+
+
+def scan(options, folder):
+    fleet = folder / "fleet"
+    fleet.mkdir()
+    count, size = make_fleet(options.folder, fleet)
+    times = run(options.slipway, find_ruff(), options.runs, folder)
     rows = {name: [statistics.median(part) for part in zip(*taken)]
             for name, taken in times.items()}
     return {"files": count, "bytes": size, "runs": options.runs,
@@ -123,7 +135,7 @@ def main():
     parser.add_argument("--slipway", default=ROOT / "build/slipway")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = run(options, pathlib.Path(folder))
+        result = scan(options, pathlib.Path(folder))
     if options.json:
         print(json.dumps(result, indent=1))
         return
