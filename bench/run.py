@@ -43,6 +43,12 @@ def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def keeping_wheels(manifest):
+    if "\n  keep: {" in manifest:
+        return manifest.replace("\n  keep: {", "\n  keep: {wheels: all, ")
+    return manifest + "\npolicy: {keep: {wheels: all}}\n"
+
+
 def slipway(*words):
     subprocess.run([BUILD / "slipway", *words], check=True,
                    stdout=subprocess.DEVNULL)
@@ -105,13 +111,13 @@ class Setting:
         say(f"locking {self.model.name} services in their variants; wheels are "
             f"kept in {self.seed}")
         for variant, text in self.model.variants().items():
-            (fleet / "fleet.yaml").write_text(text)
+            (fleet / "fleet.yaml").write_text(keeping_wheels(text))
             slipway("-C", fleet, "--store", self.seed, "lock")
             slipway("-C", fleet, "--store", self.seed, "build")
             kept = self.variants / variant
             kept.mkdir(parents=True)
-            for name in ("fleet.yaml", "fleet.lock.json"):
-                shutil.copy(fleet / name, kept)
+            (kept / "fleet.yaml").write_text(text)
+            shutil.copy(fleet / "fleet.lock.json", kept)
             self.wheels |= locked_wheels(
                 json.loads((fleet / "fleet.lock.json").read_text()))
 

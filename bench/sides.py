@@ -137,7 +137,7 @@ class Side:
 
 
 class Slipway(Side):
-    bytecode, policy = "all", ""
+    bytecode = "all"
 
     def prepare(self):
         self.store = self.work / "store"
@@ -155,7 +155,7 @@ class Slipway(Side):
                 break
         else:
             text += f"\ndefaults: {{bytecode: {self.bytecode}}}\n"
-        manifest.write_text(text + self.policy)
+        manifest.write_text(text)
 
     def clear(self):
         """Leaves all downloads that are no wheels."""
@@ -177,13 +177,6 @@ class Slipway(Side):
 
 class SlipwayWithoutBytecode(Slipway):
     bytecode = "none"
-
-
-class SlipwayPackedWheels(Slipway):
-    """Wheels that fill a layer of their own leave the store with it."""
-
-    rows = (COLD,)
-    policy = "\npolicy: {keep: {wheels: packed}}\n"
 
 
 class Floor(Side):
@@ -432,7 +425,6 @@ class Buildah(Side):
 
 SIDES = {"slipway": Slipway,
          "slipway without bytecode": SlipwayWithoutBytecode,
-         "slipway without big wheels": SlipwayPackedWheels,
          "floor": Floor,
          "uv alone (no image)": UvAlone,
          "BuildKit with uv and zstd": BuildKitUv,

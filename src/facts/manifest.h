@@ -346,8 +346,8 @@ enum manifest_unfixed {
 
 /* Which wheels stay in the store once layers are made of them. */
 enum manifest_keep {
-	MANIFEST_KEEP_ALL,
 	MANIFEST_KEEP_PACKED, /* those that share a layer with others */
+	MANIFEST_KEEP_ALL,
 };
 
 /* An advisory or diagnostic that is known and accepted for a time. */

@@ -130,6 +130,9 @@ int store_action_put(struct store *store, const struct digest *key,
 bool store_memo_get(struct store *store, const struct digest *key,
 		    struct buf *out);
 
+/* Marks it as used, for store_gc. */
+void store_memo_touch(struct store *store, const struct digest *key);
+
 /* Replaces the memo of key; who reads it meanwhile has the old or the new. */
 int store_memo_put(struct store *store, const struct digest *key,
 		   struct str value, struct error **err);

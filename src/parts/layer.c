@@ -431,6 +431,12 @@ int layer_begin_deflated(struct layer *layer, const struct tar_entry *entry,
 	return 0;
 }
 
+bool layer_deflated_at(const struct layer *layer, uint64_t *blob_offset)
+{
+	*blob_offset = layer->blob_bytes + layer->out.n;
+	return layer->state == IN_DEFLATED && layer->splice;
+}
+
 int layer_write_deflated(struct layer *layer, struct str deflated,
 			 struct error **err)
 {

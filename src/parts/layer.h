@@ -97,6 +97,10 @@ int layer_begin_deflated(struct layer *layer, const struct tar_entry *entry,
 			 struct error **err);
 int layer_write_deflated(struct layer *layer, struct str deflated,
 			 struct error **err);
+
+/* Before the first of them: where in the blob they will lie, as they are; false
+ * where the file is compressed anew. */
+bool layer_deflated_at(const struct layer *layer, uint64_t *blob_offset);
 int layer_write_inflated(struct layer *layer, struct str raw,
 			 struct error **err);
 int layer_end_deflated(struct layer *layer, struct error **err);

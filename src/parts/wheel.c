@@ -154,6 +154,7 @@ void wheel_free(struct wheel *wheel)
 	map_release(&wheel->record);
 	array_release(&wheel->entry_points);
 	array_release(&wheel->files);
+	array_release(&wheel->spans);
 	arena_release(&wheel->arena);
 	free(wheel);
 }
@@ -187,6 +188,11 @@ const struct wheel_file *wheel_files(const struct wheel *wheel, size_t *count)
 {
 	*count = wheel->files.n;
 	return wheel->files.p;
+}
+
+const struct recipe_spans *wheel_spans(const struct wheel *wheel)
+{
+	return &wheel->spans;
 }
 
 const char *wheel_installer_version(void)

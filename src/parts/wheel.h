@@ -28,6 +28,7 @@
 #include "base/str.h"
 #include "codec/zip.h"
 #include "parts/pyc.h"
+#include "parts/recipe.h"
 
 struct error;
 struct buf;
@@ -146,6 +147,10 @@ struct wheel_add_options {
 int wheel_add_to_layer(struct wheel *wheel, struct layer *layer,
 		       const struct wheel_add_options *options,
 		       struct error **err);
+
+/* What of the wheel's file lies in the blob of the last layer that it was added
+ * to, which has to be finished. Borrowed. */
+const struct recipe_spans *wheel_spans(const struct wheel *wheel);
 
 /* For keys: changes whenever the files or bytes made from a wheel do. */
 const char *wheel_installer_version(void);

@@ -168,6 +168,7 @@ class Dual(Fleet):
         super().__init__(program, path, store)
         shutil.copytree(DUAL, path,
                         ignore=shutil.ignore_patterns("fleet.lock.json"))
+        keep_wheels(path / "fleet.yaml")
         self.seed(store, DOWNLOADS)
         self.ok("lock")
         self.built = self.json("build", self.SERVICES)["images"]
@@ -195,6 +196,13 @@ def add_missing(source, target):
             made = copy.with_name(f".{copy.name}.{os.getpid()}")
             shutil.copy2(path, made)
             made.rename(copy)
+
+
+def keep_wheels(manifest):
+    """Big ones too, so that another store can be seeded with them."""
+    text = manifest.read_text()
+    assert text.count(" keep: {") == 1
+    manifest.write_text(text.replace(" keep: {", " keep: {wheels: all, "))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ services:
   One: {run: main.py, extra: [one]}
   Two: {run: main.py, extra: [two, three]}
 """
-PACKED = FLEET + "policy: {keep: {wheels: packed}}\n"
+ALL = FLEET + "policy: {keep: {wheels: all}}\n"
+ZSTD = FLEET + "policy: {layers: {compression: zstd}}\n"
 
 
 def start(hello, fleet, simple_index, tmp_path):
@@ -45,11 +46,12 @@ def kept(store, wheels):
 
 def test_big_wheels_need_not_stay(hello, fleet, simple_index, tmp_path):
     made, wheels = start(hello, fleet, simple_index, tmp_path)
+    (made.path / "fleet.yaml").write_text(ALL)
     made.store = hello.seed(tmp_path / "all")
     expected = digests(made)
     assert kept(made.store, wheels) == {"one", "two", "three"}
 
-    (made.path / "fleet.yaml").write_text(PACKED)
+    (made.path / "fleet.yaml").write_text(FLEET)
     made.store = hello.seed(tmp_path / "packed")
     assert digests(made) == expected
     assert kept(made.store, wheels) == {"two", "three"}
@@ -66,6 +68,51 @@ def test_big_wheels_need_not_stay(hello, fleet, simple_index, tmp_path):
         begun.write_bytes(full[:size])
         assert digests(made) == expected
         assert not begun.exists()
+
+
+def test_a_wheel_is_made_again_of_its_layer(hello, fleet, simple_index,
+                                            tmp_path):
+    """Without the index; where that cannot be, with it."""
+    made, wheels = start(hello, fleet, simple_index, tmp_path)
+    first = digests(made)
+    layers = {blob.name for blob in (made.store / "blobs/sha256").iterdir()}
+    (made.path / "fleet.yaml").write_text(
+        FLEET + "defaults: {bytecode: none}\n")
+    made.ok("build", "--offline")
+    assert kept(made.store, wheels) == {"two", "three"}
+    # The recipe is of the newer layer now, and leads back.
+    for blob in layers:
+        (made.store / "blobs/sha256" / blob).unlink(missing_ok=True)
+    (made.path / "fleet.yaml").write_text(FLEET)
+    assert json.loads(made.ok("build", "--offline", "--json").stdout)
+    assert digests(made) == first
+    made.ok("verify")
+
+    # A wheel whose bytes are not in its layer stays.
+    (made.path / "fleet.yaml").write_text(ZSTD)
+    made.ok("build", "--offline")
+    assert kept(made.store, wheels) == {"one", "two", "three"}
+
+
+def test_a_damaged_recipe_is_a_download(hello, fleet, simple_index, tmp_path):
+    made, wheels = start(hello, fleet, simple_index, tmp_path)
+    made.ok("build")
+    [recipe] = [memo for memo in (made.store / "memos").iterdir()
+                if memo.read_bytes().startswith(b"slipway recipe")]
+    good = recipe.read_bytes()
+    bytecode = "none"
+    for bad in (b"", good[:40], good[:-1], good[:64] + b"\xff" * 8 + good[72:],
+                good[:-9] + bytes(9), good[:100] + b"\1" + good[101:]):
+        recipe.write_bytes(bad)
+        (made.path / "fleet.yaml").write_text(
+            FLEET + f"defaults: {{bytecode: {bytecode}}}\n")
+        refused = made.run("build", "--offline")
+        assert refused.returncode == 3, refused.stderr
+        made.ok("build")
+        assert kept(made.store, wheels) == {"two", "three"}
+        assert recipe.read_bytes() != bad
+        made.ok("gc")
+        bytecode = "all" if bytecode == "none" else "none"
 
 
 def test_nothing_is_compiled_twice(hello, fleet, simple_index, tmp_path):

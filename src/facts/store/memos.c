@@ -24,6 +24,13 @@ bool store_memo_get(struct store *store, const struct digest *key,
 	return true;
 }
 
+void store_memo_touch(struct store *store, const struct digest *key)
+{
+	auto_free char *path = store_hex_path(store, "memos", key);
+
+	store_touch(path);
+}
+
 int store_memo_put(struct store *store, const struct digest *key,
 		   struct str value, struct error **err)
 {

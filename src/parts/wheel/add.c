@@ -170,6 +170,25 @@ static int write_piece(struct add *add, const struct zip_piece *piece,
 		       : 0;
 }
 
+static void note_span(struct add *add, const struct zip_member *member)
+{
+	struct recipe_span span = {
+		.file_offset = member->data_offset,
+		.bytes = member->compressed_bytes,
+	};
+
+	if (layer_deflated_at(add->layer, &span.blob_offset))
+		array_push(&add->wheel->spans, span);
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+	const struct recipe_span *one = a, *other = b;
+
+	return (one->file_offset > other->file_offset) -
+	       (one->file_offset < other->file_offset);
+}
+
 /* Streams a member into the layer; a source also into add->source. */
 static int add_member(struct add *add, const struct wheel_file *file,
 		      struct error **err)
@@ -189,6 +208,7 @@ static int add_member(struct add *add, const struct wheel_file *file,
 					    member->compressed_bytes, err)
 		     : layer_begin_file(add->layer, &entry, err))
 		return -1;
+	note_span(add, member);
 	zip_stream_start(wheel->stream, &wheel->zip, member);
 	while ((more = zip_stream_next(wheel->stream, &piece, err)) > 0) {
 		if (hashed)
@@ -320,11 +340,13 @@ static int add_all(struct add *add, struct error **err)
 
 	if (paths && check_claim(add->wheel, paths, err))
 		return -1;
+	add->wheel->spans.n = 0;
 	array_each (struct wheel_file, file, &add->wheel->files)
 		if (add_file(add, file, err))
 			return -1;
 	if (add_record(add, err))
 		return -1;
+	array_sort(&add->wheel->spans, compare_spans);
 	if (paths)
 		claim(add->wheel, paths);
 	return 0;

@@ -48,6 +48,7 @@ struct wheel {
 		struct wheel_file *p;
 		size_t n, capacity;
 	} files;
+	struct recipe_spans spans;
 };
 
 /* The member NAME of the dist-info folder, or NULL. */

@@ -8,6 +8,7 @@
 #include "work/runtime.h"
 
 struct build_download;
+struct lock_file;
 struct pool;
 struct wheel;
 
@@ -118,8 +119,25 @@ bool build_wheel_stays(const struct build *build, size_t part);
 /* True where the download was, by this build. */
 bool build_wheel_was_hashed(const struct build *build, size_t part);
 
-/* The layer has been made: a wheel that is not kept goes. */
-void build_end_wheel(struct build *build, size_t part);
+/* The layer has been made, with that blob: a wheel that need not stay goes. */
+int build_end_wheel(struct build *build, size_t part, const struct digest *blob,
+		    struct error **err);
+
+/* -- recipes.c -- */
+
+/* Saves how the wheel's file, open as fd, is made again of the layer that it
+ * was added to. False where that is not worth it or not possible. */
+bool build_save_recipe(struct build *build, const struct lock_file *file,
+		       int fd, const struct wheel *wheel,
+		       const struct digest *blob);
+
+/* Makes a wheel so: published, or left in held where that is not NULL. False
+ * where it has to be fetched. */
+bool build_follow_recipe(struct build *build, const struct lock_file *wheel,
+			 struct store_partial *held);
+
+/* Marks a recipe as used, for gc. */
+void build_touch_recipe(struct build *build, const struct lock_file *wheel);
 
 /* -- system.c -- */
 

@@ -213,6 +213,17 @@ bool build_layer_known(const struct assembly *assembly, struct store *store,
 	return true;
 }
 
+/* What a layer is kept for includes the wheel that it was made of. */
+static void touch_recipe(struct build *build, size_t layer)
+{
+	const struct plan_layer *node = &build->assembly->plan.layers[layer];
+	const struct assemble_part *part =
+		&build->assembly->parts[node->parts[0]];
+
+	if (node->part_count == 1 && part->kind == ASSEMBLE_WHEEL)
+		build_touch_recipe(build, &part->package->wheel);
+}
+
 void build_find_layer(struct build *build, size_t layer)
 {
 	struct build_result *result = build->result;
@@ -235,6 +246,8 @@ void build_find_layer(struct build *build, size_t layer)
 		counts && !has_blob && judgement.worth != CLAIM_NONE &&
 		(options->prove || !options->bytes || !options->bytes[layer]);
 	build->needed[layer] = !has_blob && !result->absent[layer];
+	if (has_blob)
+		touch_recipe(build, layer);
 	if (build->needed[layer] && !judgement.is_made_here)
 		build->claims[judgement.worth]++;
 }

@@ -18,8 +18,9 @@ struct build_download {
 	size_t task;
 	size_t users;	/* layers that are made of it */
 	bool is_packed; /* one of them holds other parts too */
-	bool is_held;	/* not kept: the task of its only layer fetches it, so
-			 * that few are on disk at a time, and not for long */
+	bool is_held;	/* gone once there is a recipe: the task of its only
+			 * layer fetches it, so that few are on disk at a time,
+			 * and not for long */
 	struct store_partial held;
 };
 
@@ -29,7 +30,12 @@ static int run_download(void *argument, struct error **err)
 	const struct lock_file *wheel = &download->package->wheel;
 	struct build *build = download->build;
 	auto_free char *url = NULL;
+	struct store_partial *held = download->is_held ? &download->held : NULL;
 
+	if (build_follow_recipe(build, wheel, held)) {
+		progress_add(build->download_progress, 1);
+		return 0;
+	}
 	if (pyindex_url(build->index, download->package->name, wheel->file,
 			&wheel->sha256, &url, err))
 		return -1;
@@ -42,7 +48,7 @@ static int run_download(void *argument, struct error **err)
 		.sha256 = wheel->sha256,
 		.kind = STORE_DOWNLOAD,
 		.label = label,
-		.held = download->is_held ? &download->held : NULL,
+		.held = held,
 	};
 
 	int result = fetch_download(build->fetch, build->store, &file, err);
@@ -169,10 +175,18 @@ bool build_wheel_was_hashed(const struct build *build, size_t part)
 	return build->download_of[part] != NULL;
 }
 
-void build_end_wheel(struct build *build, size_t part)
+int build_end_wheel(struct build *build, size_t part, const struct digest *blob,
+		    struct error **err)
 {
 	struct build_download *download = build->download_of[part];
 
-	if (download)
+	if (!download || !download->held.path)
+		return 0;
+	if (build_save_recipe(build, &download->package->wheel,
+			      download->held.fd, build->wheels[part], blob))
 		store_partial_drop(&download->held);
+	else
+		return store_partial_commit(build->store, &download->held,
+					    STORE_DOWNLOAD, err);
+	return 0;
 }

@@ -353,7 +353,9 @@ int build_make_layer(struct build *build, size_t number, struct error **err)
 	if (put_record(build->store, &key, result, err))
 		return -1;
 	for (size_t i = 0; i < node->part_count; i++)
-		build_end_wheel(build, node->parts[i]);
+		if (build_end_wheel(build, node->parts[i], &result->digest,
+				    err))
+			return -1;
 	build->result->known[number] = true;
 	return 0;
 }
