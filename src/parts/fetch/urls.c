@@ -148,6 +148,41 @@ char *fetch_url_join(const char *base_text, const char *reference)
 	return whole(result);
 }
 
+static bool all_of(struct str text, const char *allowed)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (!strchr(allowed, text.p[i]) || !text.p[i])
+			return false;
+	return true;
+}
+
+/* What needs no parser, and so no curl, to be seen as a url: a scheme, a name,
+ * and letters without a meaning behind it. */
+static bool is_plain(struct str url)
+{
+	static const char unreserved[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789-._~/";
+	struct str host;
+
+	if (str_eat(&url, STR("file:///")))
+		return all_of(url, unreserved);
+	if (!str_eat(&url, STR("https://")) && !str_eat(&url, STR("http://")))
+		return false;
+	return str_split(&url, '/', &host) && host.n &&
+	       all_of(host, "abcdefghijklmnopqrstuvwxyz0123456789-.") &&
+	       all_of(url, unreserved);
+}
+
+bool fetch_url_is_known(const char *text)
+{
+	if (is_plain(str_from(text)))
+		return true;
+	auto_free char *joined = fetch_url_join(text, "");
+
+	return joined != NULL;
+}
+
 char *fetch_url_with_login(const char *text, const char *user,
 			   const char *password)
 {
