@@ -20,10 +20,6 @@
 struct error;
 struct pool;
 
-/* libsolv, which parts/debian uses, has other functions of these names. */
-#define pool_free  slipway_pool_free
-#define pool_error slipway_pool_error
-
 /* A task's work: 0, or -1 with *err set. */
 typedef int pool_function(void *argument, struct error **err);
 

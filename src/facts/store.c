@@ -71,6 +71,18 @@ int store_flock(int fd, int operation, const char *waits_for,
 	return 0;
 }
 
+/* True where the file is absent, or what a power cut leaves of one that was
+ * made and not synced: nothing, or zeros. */
+static bool is_unmade(const char *path)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char first = '\0';
+
+	if (fd < 0)
+		return errno == ENOENT;
+	return pread(fd, &first, 1, 0) >= 0 && first == '\0';
+}
+
 /* Names that may be there before the layout file is. */
 static bool is_early_name(const char *name)
 {
@@ -88,6 +100,8 @@ static int check_layout(const char *path, const char *layout,
 {
 	auto_buf struct buf text = BUF_EMPTY;
 
+	if (is_unmade(layout))
+		return 0;
 	if (fs_read(layout, 4096, &text, err))
 		return -1;
 	if (str_find_str(buf_str(&text), STR("\"1.0.0\"")) >= 0)
@@ -129,14 +143,17 @@ static int make_folder(const struct store *store, const char *name,
 	return fs_make_dirs(path, 0755, err);
 }
 
+/* Not synced: a power cut may leave it empty, and the next process makes it
+ * anew. Its name is synced with the database's; what replaces the index later
+ * is synced. */
 static int make_file(struct store *store, const char *name, const char *text,
 		     struct error **err)
 {
 	auto_free char *path = path_join(store->path, name);
 
-	if (fs_exists(path))
+	if (!is_unmade(path))
 		return 0;
-	return store_replace(store, name, str_from(text), err);
+	return store_place(store, name, str_from(text), false, err);
 }
 
 /* A locked file of the store, which is made; -1 on error, close to unlock. */

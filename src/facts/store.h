@@ -6,7 +6,8 @@
  * from, or what a key stands for.
  *
  *   oci-layout, index.json, blobs/sha256/HEX     an OCI image layout
- *   slipway.db                                   SQLite: cached results
+ *   slipway.db                                   SQLite: cached results; its
+ *                                                -wal may stay beside it
  *   slipway.lock, index.lock, gc.lock            flock(2) only, empty
  *   files/sha256/HEX, files/partial/HEX          downloads, and begun ones
  *   trees/HEX/                                   unpacked, by key
@@ -19,10 +20,11 @@
  * written under tmp/ (or partial/), synced, renamed. Folder entries are synced
  * in batches: before any record that names a blob, not after every blob. So a
  * crash or a power cut at any point leaves a usable store; what was under tmp/
- * is removed by the next process that opens it. index.json lists only images
- * whose blobs are all present. Any number of processes may use a store at
- * once; all functions but store_open and store_close may be called from any
- * thread.
+ * is removed by the next process that opens it. A new store's oci-layout and
+ * index.json are not synced: empty ones are as good as none and are made anew.
+ * index.json lists only images whose blobs are all present. Any number of
+ * processes may use a store at once; all functions but store_open and
+ * store_close may be called from any thread.
  */
 #pragma once
 

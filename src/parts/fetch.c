@@ -29,19 +29,11 @@ static void set_default(unsigned *value, unsigned standard)
 		*value = standard;
 }
 
-static void start_curl(void)
-{
-	if (curl_global_init(CURL_GLOBAL_DEFAULT))
-		abort();
-}
-
 struct fetch *fetch_new(const struct fetch_options *options)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct fetch *fetch = mem_zalloc(1, sizeof *fetch);
 	pthread_condattr_t monotonic;
 
-	pthread_once(&once, start_curl);
 	if (options)
 		fetch->options = *options;
 	set_default(&fetch->options.parallel, DEFAULT_PARALLEL);
@@ -49,30 +41,63 @@ struct fetch *fetch_new(const struct fetch_options *options)
 	set_default(&fetch->options.pause_ms, DEFAULT_PAUSE_MS);
 	set_default(&fetch->options.stall_ms, DEFAULT_STALL_MS);
 	set_default(&fetch->options.max_waiting_ms, DEFAULT_WAITING_MS);
-	fetch->multi = curl_multi_init();
-	if (!fetch->multi)
-		abort();
 	pthread_mutex_init(&fetch->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&fetch->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+	return fetch;
+}
+
+static void start_curl(void)
+{
+	if (libcurl.global_init(CURL_GLOBAL_DEFAULT))
+		abort();
+}
+
+static int start_engine(struct fetch *fetch, struct error **err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	if (libcurl_load(err))
+		return -1;
+	pthread_once(&once, start_curl);
+	fetch->multi = libcurl.multi_init();
+	if (!fetch->multi)
+		abort();
 	/* Without SIGPIPE: a lost connection must not end us. */
 	if (thread_start(&fetch->thread, fetch_engine, fetch))
 		abort();
-	return fetch;
+	return 0;
+}
+
+int fetch_start(struct fetch *fetch, struct error **err)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&fetch->lock);
+	if (!fetch->multi)
+		result = start_engine(fetch, err);
+	pthread_mutex_unlock(&fetch->lock);
+	return result;
+}
+
+static void stop_engine(struct fetch *fetch)
+{
+	pthread_mutex_lock(&fetch->lock);
+	fetch->stop = true;
+	pthread_mutex_unlock(&fetch->lock);
+	libcurl.multi_wakeup(fetch->multi);
+	pthread_join(fetch->thread, NULL);
+	libcurl.multi_cleanup(fetch->multi);
 }
 
 void fetch_free(struct fetch *fetch)
 {
 	if (!fetch)
 		return;
-	pthread_mutex_lock(&fetch->lock);
-	fetch->stop = true;
-	pthread_mutex_unlock(&fetch->lock);
-	curl_multi_wakeup(fetch->multi);
-	pthread_join(fetch->thread, NULL);
-	curl_multi_cleanup(fetch->multi);
+	if (fetch->multi)
+		stop_engine(fetch);
 	pthread_cond_destroy(&fetch->changed);
 	pthread_mutex_destroy(&fetch->lock);
 	free(fetch);
@@ -199,7 +224,7 @@ static int curl_error(const char *url, const struct transfer *transfer,
 
 	err_make(err, ERR_ENV, "cannot fetch %s: %s", public,
 		 *transfer->message ? transfer->message
-				    : curl_easy_strerror(transfer->code));
+				    : libcurl.easy_strerror(transfer->code));
 	return *hint ? err_hint(err, "%s", hint) : -1;
 }
 

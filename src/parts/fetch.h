@@ -142,6 +142,9 @@ char *fetch_url_public(const char *url);
  * to a file from an http base is refused too. */
 char *fetch_url_join(const char *base, const char *reference);
 
+/* True for a whole http, https or file url. */
+bool fetch_url_is_known(const char *url);
+
 /* The url with these credentials, unless it has some. */
 char *fetch_url_with_login(const char *url, const char *user,
 			   const char *password);

@@ -122,9 +122,8 @@ int pyindex_add(struct pyindex *index, enum pyindex_kind kind, struct str name,
 		bool is_default, bool is_explicit, struct error **err)
 {
 	auto_free char *url = place_url(value, folder);
-	auto_free char *joined = url ? fetch_url_join(url, "") : NULL;
 
-	if (!joined)
+	if (!url || !fetch_url_is_known(url))
 		return err_make(err, ERR_ENV,
 				"%s: '" STR_FMT "' is neither an http, https "
 				"or file url nor a path",
@@ -226,11 +225,10 @@ static int bind(struct pyindex *index, const struct pyindex_binding *binding,
 		struct error **err)
 {
 	auto_free char *url = place_url(binding->url, index->folder);
-	auto_free char *joined = url ? fetch_url_join(url, "") : NULL;
 	struct str name = name_normalise(&index->arena, binding->package);
 	const char *kept;
 
-	if (!joined)
+	if (!url || !fetch_url_is_known(url))
 		return err_make(err, ERR_FLEET,
 				"the index of '" STR_FMT "', '" STR_FMT
 				"', is neither an http, https or file url nor "

@@ -148,6 +148,7 @@ void doctor_run(const struct doctor_options *options,
 	doctor_check_network(&doctor);
 	doctor_check_gpu(&doctor);
 	doctor_check_host(&doctor);
+	doctor_check_libraries(&doctor);
 	store_close(doctor.store);
 }
 

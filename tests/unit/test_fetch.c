@@ -633,6 +633,39 @@ static void urls_are_joined(void **state)
 			    cases[i].expected);
 }
 
+/* What is seen without curl is what curl sees. */
+static void urls_are_known(void **state)
+{
+	static const struct {
+		const char *url;
+		bool known;
+	} cases[] = {
+		{"https://pypi.example/simple", true},
+		{"http://h", true},
+		{"https://10.0.0.1/a/", true},
+		{"file:///opt/wheels", true},
+		{"https://u:p@h/a", true},
+		{"https://h:444/a%20b?c#d", true},
+		{"HTTPS://h/", true},
+		{"file:///a%20b", true},
+		{"https://", false},
+		{"https://h:99999999/", false},
+		{"https://a b/", false},
+		{"ftp://h/x", false},
+		{"h/x", false},
+		{"", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		auto_free char *joined = fetch_url_join(cases[i].url, "");
+
+		assert_int_equal(fetch_url_is_known(cases[i].url),
+				 cases[i].known);
+		assert_int_equal(joined != NULL, cases[i].known);
+	}
+}
+
 static void urls_are_taken_apart(void **state)
 {
 	(void)state;
@@ -675,6 +708,7 @@ int main(void)
 		TEST(files_that_cannot_be_read_are_errors),
 		TEST(whole_files_are_no_parts),
 		TEST(urls_are_joined),
+		TEST(urls_are_known),
 		TEST(urls_are_taken_apart),
 	};
 

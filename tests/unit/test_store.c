@@ -397,6 +397,87 @@ static void a_newer_store_is_refused_untouched(void **state)
 	assert_string_equal(buf_text(&before), buf_text(&after));
 }
 
+/* Opens it, looks whether all is well, and closes it. */
+static void check_opens(const char *path)
+{
+	struct store *store = open_store(path);
+	auto_store_report struct store_report report = STORE_REPORT_EMPTY;
+
+	MUST(store_verify(store, false, 1, &report, &problem));
+	assert_int_equal(report.problems.n, 0);
+	store_close(store);
+}
+
+/* Each file of a new store, as a power cut may leave it. */
+static void a_store_half_made_is_made(void **state)
+{
+	static const char *const files[] = {"oci-layout", "index.json",
+					    "slipway.db"};
+	enum { ABSENT, EMPTY, ZEROS, WAYS };
+	static const char zeros[64];
+
+	/* The database is synced before it has its name. */
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned way = 0; way < WAYS; way++) {
+			auto_free char *store =
+				path_printf("%s/%u.%u", (char *)*state, i, way);
+			auto_free char *path = path_join(store, files[i]);
+
+			store_close(open_store(store));
+			/* Its name is the first to be on disk. */
+			if (way == ABSENT && i == 0)
+				continue;
+			if (way == ABSENT)
+				assert_int_equal(unlink(path), 0);
+			else if (way == EMPTY)
+				assert_int_equal(truncate(path, 0), 0);
+			else if (i < 2)
+				MUST(fs_write_file(path, str_of(zeros, 31),
+						   0644, &problem));
+			check_opens(store);
+			check_opens(store);
+		}
+}
+
+static void a_log_without_its_database_is_not_read(void **state)
+{
+	auto_free char *database = path_join(*state, "slipway.db");
+	struct digest key = digest_of(STR("key"));
+	auto_buf struct buf value = BUF_EMPTY;
+	struct store *store = open_store(*state);
+
+	MUST(store_action_put(store, &key, STR("old"), &problem));
+	store_close(store);
+	assert_int_equal(unlink(database), 0);
+	check_opens(*state);
+	store = open_store(*state);
+	assert_false(store_action_get(store, &key, &value));
+	store_close(store);
+}
+
+static void a_small_log_stays_and_a_large_one_goes(void **state)
+{
+	auto_free char *log = path_join(*state, "slipway.db-wal");
+	auto_buf struct buf large = BUF_EMPTY, value = BUF_EMPTY;
+	struct digest key = digest_of(STR("key"));
+	struct store *store = open_store(*state);
+	struct stat info;
+
+	MUST(store_action_put(store, &key, STR("small"), &problem));
+	store_close(store);
+	assert_int_equal(stat(log, &info), 0);
+	assert_true(info.st_size > 0);
+	check_opens(*state);
+	store = open_store(*state);
+	assert_true(store_action_get(store, &key, &value));
+	assert_true(str_eq(buf_str(&value), STR("small")));
+	for (unsigned i = 0; i < 2 << 20; i++)
+		buf_append_byte(&large, 'x');
+	MUST(store_action_put(store, &key, buf_str(&large), &problem));
+	store_close(store);
+	assert_int_equal(stat(log, &info), -1);
+}
+
 static void a_damaged_database_is_an_error(void **state)
 {
 	struct store *store = NULL;
@@ -707,6 +788,9 @@ int main(void)
 		TEST(other_folders_are_refused),
 		TEST(other_layouts_are_refused),
 		TEST(a_newer_store_is_refused_untouched),
+		TEST(a_store_half_made_is_made),
+		TEST(a_log_without_its_database_is_not_read),
+		TEST(a_small_log_stays_and_a_large_one_goes),
 		TEST(a_damaged_database_is_an_error),
 		TEST(a_damaged_index_is_an_error),
 		TEST(the_default_place_follows_the_environment),

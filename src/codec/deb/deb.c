@@ -1,6 +1,4 @@
 /* The ar archive around, and the two tar archives inside, a .deb. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "codec/deb.h"
+#include "codec/libarchive.h"
 
 enum {
 	AR_HEADER = 60,
@@ -63,7 +62,7 @@ static la_ssize_t read_input(struct archive *archive, void *context,
 	*bytes = input->chunk;
 	if (n && fs_pread_all(input->deb->fd, input->chunk, n, input->at,
 			      input->deb->name, &why)) {
-		archive_set_error(archive, EIO, "%s", err_message(why));
+		libarchive.set_error(archive, EIO, "%s", err_message(why));
 		return -1;
 	}
 	input->at += n;
@@ -78,11 +77,11 @@ static int allow_filter(struct archive *archive, const char *member)
 	if (str_ends(name, STR(".tar")))
 		return ARCHIVE_OK;
 	if (str_ends(name, STR(".tar.gz")))
-		return archive_read_support_filter_gzip(archive);
+		return libarchive.read_support_filter_gzip(archive);
 	if (str_ends(name, STR(".tar.xz")))
-		return archive_read_support_filter_xz(archive);
+		return libarchive.read_support_filter_xz(archive);
 	if (str_ends(name, STR(".tar.zst")))
-		return archive_read_support_filter_zstd(archive);
+		return libarchive.read_support_filter_zstd(archive);
 	return ARCHIVE_FATAL;
 }
 
@@ -91,32 +90,33 @@ static int open_range(struct deb *deb, struct archive *archive,
 {
 	deb->input->at = range->start;
 	deb->input->end = range->end;
-	return archive_read_open(archive, deb->input, NULL, read_input, NULL);
+	return libarchive.read_open(archive, deb->input, NULL, read_input,
+				    NULL);
 }
 
 static struct archive *open_tar(struct deb *deb, const struct range *range,
 				const char *member, struct error **err)
 {
-	struct archive *archive = archive_read_new();
+	struct archive *archive = libarchive.read_new();
 
 	if (!deb->loaded.n && allow_filter(archive, member) != ARCHIVE_OK) {
 		err_make(err, ERR_FLEET,
 			 "'%s' is not a sound Debian package: its member '%s' "
 			 "has a compression that slipway does not read",
 			 deb->name, member);
-		archive_read_free(archive);
+		libarchive.read_free(archive);
 		return NULL;
 	}
-	archive_read_support_format_tar(archive);
+	libarchive.read_support_format_tar(archive);
 	/* An archive without one entry is not recognised as tar. */
-	archive_read_support_format_empty(archive);
-	if ((deb->loaded.n ? archive_read_open_memory(archive, deb->loaded.p,
-						      deb->loaded.n)
+	libarchive.read_support_format_empty(archive);
+	if ((deb->loaded.n ? libarchive.read_open_memory(archive, deb->loaded.p,
+							 deb->loaded.n)
 			   : open_range(deb, archive, range)) == ARCHIVE_OK)
 		return archive;
 	err_make(err, ERR_FLEET, "'%s': its member '%s' is damaged: %s",
-		 deb->name, member, archive_error_string(archive));
-	archive_read_free(archive);
+		 deb->name, member, libarchive.error_string(archive));
+	libarchive.read_free(archive);
 	return NULL;
 }
 
@@ -138,9 +138,9 @@ static struct str plain_path(const char *path)
  * those of other headers not at all. */
 static const char *entry_path(struct archive_entry *entry)
 {
-	const char *path = archive_entry_pathname(entry);
+	const char *path = libarchive.entry_pathname(entry);
 
-	return path ? path : archive_entry_pathname_utf8(entry);
+	return path ? path : libarchive.entry_pathname_utf8(entry);
 }
 
 static int parse_control(struct deb *deb, struct buf *text, struct error **err)
@@ -172,24 +172,25 @@ static int read_control(struct deb *deb, const struct range *range,
 	if (!archive)
 		return -1;
 	while (!found &&
-	       archive_read_next_header(archive, &entry) == ARCHIVE_OK) {
+	       libarchive.read_next_header(archive, &entry) == ARCHIVE_OK) {
 		const char *path = entry_path(entry);
-		int64_t size = archive_entry_size(entry);
+		int64_t size = libarchive.entry_size(entry);
 
 		if (!path || !str_eq(plain_path(path), STR("control")))
 			continue;
-		if (archive_entry_filetype(entry) != AE_IFREG || size < 0 ||
+		if (libarchive.entry_filetype(entry) != AE_IFREG || size < 0 ||
 		    size > DEB_MAX_CONTROL)
 			break;
 		buf_reserve(&text, (size_t)size + 1);
-		la_ssize_t n = archive_read_data(archive, text.p, (size_t)size);
+		la_ssize_t n =
+			libarchive.read_data(archive, text.p, (size_t)size);
 
 		if (n != size)
 			break;
 		text.n = (size_t)n;
 		found = true;
 	}
-	archive_read_free(archive);
+	libarchive.read_free(archive);
 	if (!found)
 		return bad(deb, err, "it has no readable control file");
 	return parse_control(deb, &text, err);
@@ -292,7 +293,7 @@ int deb_open(int fd, const char *name, struct deb **out, struct error **err)
 		return -1;
 	if (memcmp(magic, "!<arch>\n", sizeof magic) != 0)
 		return bad(deb, err, "it is not an ar archive");
-	if (read_members(deb, err))
+	if (libarchive_load(err) || read_members(deb, err))
 		return -1;
 	*out = mem_steal(deb);
 	return 0;
@@ -303,7 +304,7 @@ void deb_free(struct deb *deb)
 	if (!deb)
 		return;
 	if (deb->archive)
-		archive_read_free(deb->archive);
+		libarchive.read_free(deb->archive);
 	buf_release(&deb->loaded);
 	buf_release(&deb->path);
 	buf_release(&deb->target);
@@ -372,7 +373,7 @@ static int read_type(struct deb *deb, struct archive_entry *from,
 		     struct deb_entry *entry, const char *path,
 		     struct error **err)
 {
-	const char *hardlink = archive_entry_hardlink(from);
+	const char *hardlink = libarchive.entry_hardlink(from);
 	const char *target;
 
 	if (hardlink) {
@@ -382,17 +383,17 @@ static int read_type(struct deb *deb, struct archive_entry *from,
 		return check_path(deb, hardlink, entry->target,
 				  "the target of a hard link,", err);
 	}
-	switch (archive_entry_filetype(from)) {
+	switch (libarchive.entry_filetype(from)) {
 	case AE_IFREG:
 		entry->type = DEB_FILE;
-		entry->size_bytes = (uint64_t)archive_entry_size(from);
+		entry->size_bytes = (uint64_t)libarchive.entry_size(from);
 		return 0;
 	case AE_IFDIR:
 		entry->type = DEB_DIR;
 		return 0;
 	case AE_IFLNK:
 		entry->type = DEB_SYMLINK;
-		target = archive_entry_symlink(from);
+		target = libarchive.entry_symlink(from);
 		if (!is_link_target(target))
 			return bad_entry(deb, err, path,
 					 "is a symbolic link without a usable "
@@ -422,7 +423,7 @@ static int next_header(struct deb *deb, struct archive_entry **from,
 		       const char **path, struct error **err)
 {
 	do {
-		int status = archive_read_next_header(deb->archive, from);
+		int status = libarchive.read_next_header(deb->archive, from);
 
 		if (status == ARCHIVE_EOF)
 			return 0;
@@ -430,12 +431,12 @@ static int next_header(struct deb *deb, struct archive_entry **from,
 			return err_make(err, ERR_FLEET,
 					"'%s': its member '%s' is damaged: %s",
 					deb->name, deb->data_name,
-					archive_error_string(deb->archive));
+					libarchive.error_string(deb->archive));
 		*path = entry_path(*from);
 		if (!*path)
 			return bad(deb, err, "it has an entry without a name");
 	} while (plain_path(*path).n == 0 &&
-		 archive_entry_filetype(*from) == AE_IFDIR);
+		 libarchive.entry_filetype(*from) == AE_IFDIR);
 	return 1;
 }
 
@@ -446,11 +447,11 @@ static bool read_all(struct archive *archive, uint64_t max_bytes,
 	struct archive_entry *entry;
 	la_ssize_t n;
 
-	if (archive_read_next_header(archive, &entry) != ARCHIVE_OK)
+	if (libarchive.read_next_header(archive, &entry) != ARCHIVE_OK)
 		return false;
 	do {
 		buf_reserve(out, LOAD_STEP);
-		n = archive_read_data(archive, out->p + out->n, LOAD_STEP);
+		n = libarchive.read_data(archive, out->p + out->n, LOAD_STEP);
 		out->n += n > 0 ? (size_t)n : 0;
 	} while (n > 0 && out->n <= max_bytes);
 	return n == 0;
@@ -458,14 +459,14 @@ static bool read_all(struct archive *archive, uint64_t max_bytes,
 
 uint64_t deb_load(struct deb *deb, uint64_t max_bytes)
 {
-	struct archive *archive = archive_read_new();
+	struct archive *archive = libarchive.read_new();
 
-	archive_read_support_format_raw(archive);
+	libarchive.read_support_format_raw(archive);
 	if (allow_filter(archive, deb->data_name) != ARCHIVE_OK ||
 	    open_range(deb, archive, &deb->data) != ARCHIVE_OK ||
 	    !read_all(archive, max_bytes, &deb->loaded))
 		buf_release(&deb->loaded);
-	archive_read_free(archive);
+	libarchive.read_free(archive);
 	return deb->loaded.n;
 }
 
@@ -489,7 +490,7 @@ int deb_next(struct deb *deb, struct deb_entry *entry, struct error **err)
 	*entry = (struct deb_entry){
 		.path = buf_str(&deb->path),
 		.target = STR_EMPTY,
-		.mode = (uint32_t)archive_entry_perm(from) & 07777,
+		.mode = (uint32_t)libarchive.entry_perm(from) & 07777,
 	};
 	if (check_path(deb, path, entry->path, "the path", err) ||
 	    read_type(deb, from, entry, path, err) ||
@@ -501,13 +502,13 @@ int deb_next(struct deb *deb, struct deb_entry *entry, struct error **err)
 int deb_read(struct deb *deb, void *bytes, size_t n, size_t *got,
 	     struct error **err)
 {
-	la_ssize_t count = archive_read_data(deb->archive, bytes, n);
+	la_ssize_t count = libarchive.read_data(deb->archive, bytes, n);
 
 	if (count < 0)
 		return err_make(err, ERR_FLEET,
 				"'%s': its member '%s' is damaged: %s",
 				deb->name, deb->data_name,
-				archive_error_string(deb->archive));
+				libarchive.error_string(deb->archive));
 	*got = (size_t)count;
 	return 0;
 }

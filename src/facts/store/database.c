@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -19,6 +20,7 @@ static const char database_name[] = "slipway.db";
 enum {
 	APPLICATION_ID = 0x736c7077, /* "slpw" */
 	BUSY_TIMEOUT_MS = 60000,
+	WAL_KEPT_BYTES = 1 << 20, /* reading it costs less than two syncs */
 };
 
 static int refuse_newer(const char *path, long version, struct error **err)
@@ -115,11 +117,8 @@ static int make_tables(struct store *store, struct error **err)
 	return run(store, buf_text(&sql), err);
 }
 
-int store_database_open(struct store *store, struct error **err)
+static int connect(struct store *store, const char *path, struct error **err)
 {
-	auto_free char *path = path_join(store->path, database_name);
-	long version;
-
 	/* Our own mutex guards the connection, so SQLite needs none. */
 	if (sqlite3_open_v2(path, &store->database,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
@@ -128,6 +127,65 @@ int store_database_open(struct store *store, struct error **err)
 		return database_error(store, "open", err);
 	sqlite3_extended_result_codes(store->database, 1);
 	sqlite3_busy_timeout(store->database, BUSY_TIMEOUT_MS);
+	return 0;
+}
+
+static int disconnect(struct store *store, struct error **err)
+{
+	if (sqlite3_close(store->database) != SQLITE_OK)
+		return database_error(store, "close", err);
+	store->database = NULL;
+	return 0;
+}
+
+/* A log that lost its database must not be taken for the new one's. */
+static int remove_old_logs(const char *path, struct error **err)
+{
+	static const char *const ends[] = {"-wal", "-shm", "-journal"};
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		auto_free char *log = path_printf("%s%s", path, ends[i]);
+
+		if (unlink(log) < 0 && errno != ENOENT)
+			return err_sys(err, "cannot remove '%s'", log);
+	}
+	return 0;
+}
+
+/* Makes the database under tmp/ and gives it its name once it is whole and
+ * synced: SQLite itself would sync many times to make it in place. It is the
+ * last file of a new store. The caller holds the index's lock. */
+static int make_database(struct store *store, const char *path,
+			 struct error **err)
+{
+	auto_store_writer struct store_writer writer = STORE_WRITER_EMPTY;
+
+	/* No journal: what a crash interrupts is removed with tmp/. */
+	if (store_begin(store, &writer, err) ||
+	    connect(store, writer.temporary, err) ||
+	    run(store, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY",
+		err) ||
+	    make_tables(store, err) ||
+	    run(store, "PRAGMA journal_mode = WAL", err) ||
+	    disconnect(store, err))
+		return -1;
+	if (fchmod(writer.fd, STORE_FILE_MODE) < 0)
+		return err_sys(err, "cannot set the mode of '%s'",
+			       writer.temporary);
+	if (remove_old_logs(path, err))
+		return -1;
+	/* Syncs the folder too, and with it the names made before. */
+	return fs_publish(writer.fd, writer.temporary, path, err);
+}
+
+int store_database_open(struct store *store, struct error **err)
+{
+	auto_free char *path = path_join(store->path, database_name);
+	long version;
+
+	if ((!fs_exists(path) && make_database(store, path, err)) ||
+	    connect(store, path, err))
+		return -1;
 	if (read_version(store, &version, err))
 		return -1;
 	if (version > STORE_VERSION)
@@ -147,10 +205,24 @@ int store_database_open(struct store *store, struct error **err)
 		       &store->action_put, err);
 }
 
+/* A small log stays, for the next process to read: to merge it into the file
+ * at each close would take two syncs, and remove it and make it anew. */
+static bool has_small_log(const struct store *store)
+{
+	auto_free char *log =
+		path_printf("%s/%s-wal", store->path, database_name);
+	struct stat info;
+
+	return stat(log, &info) == 0 && info.st_size <= WAL_KEPT_BYTES;
+}
+
 void store_database_close(struct store *store)
 {
 	sqlite3_finalize(store->action_get);
 	sqlite3_finalize(store->action_put);
+	if (store->database && has_small_log(store))
+		sqlite3_db_config(store->database,
+				  SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(store->database);
 	store->database = NULL;
 }

@@ -200,7 +200,7 @@ static int write_index(struct store *store, json_t *index, struct str old,
 	/* What the index names must be there after a power cut too. */
 	if (store_sync_blobs(store, err))
 		return -1;
-	return store_replace(store, index_name, buf_str(&text), err);
+	return store_place(store, index_name, buf_str(&text), true, err);
 }
 
 static void remove_reference(json_t *entries, struct str reference)

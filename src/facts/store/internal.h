@@ -41,9 +41,10 @@ int store_clean_temporary(struct store *store, struct error **err);
 /* Makes the entries of blobs/sha256 durable, if some are not yet. */
 int store_sync_blobs(struct store *store, struct error **err);
 
-/* Replaces a file of the store through tmp/, durably. */
-int store_replace(struct store *store, const char *name, struct str bytes,
-		  struct error **err);
+/* Replaces a file of the store through tmp/; with durably, also across a power
+ * cut, which else may leave it empty. */
+int store_place(struct store *store, const char *name, struct str bytes,
+		bool durably, struct error **err);
 
 /* flock(2) that is interrupted by Ctrl-C and says, once, what it waits for. */
 int store_flock(int fd, int operation, const char *waits_for,

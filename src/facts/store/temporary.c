@@ -103,8 +103,8 @@ int store_clean_temporary(struct store *store, struct error **err)
 	return 0;
 }
 
-int store_replace(struct store *store, const char *name, struct str bytes,
-		  struct error **err)
+int store_place(struct store *store, const char *name, struct str bytes,
+		bool durably, struct error **err)
 {
 	auto_free char *path = path_join(store->path, name);
 	auto_store_writer struct store_writer writer = STORE_WRITER_EMPTY;
@@ -115,5 +115,10 @@ int store_replace(struct store *store, const char *name, struct str bytes,
 	if (fchmod(writer.fd, STORE_FILE_MODE) < 0)
 		return err_sys(err, "cannot set the mode of '%s'",
 			       writer.temporary);
-	return fs_publish(writer.fd, writer.temporary, path, err);
+	if (durably)
+		return fs_publish(writer.fd, writer.temporary, path, err);
+	return rename(writer.temporary, path) < 0
+		       ? err_sys(err, "cannot rename '%s' to '%s'",
+				 writer.temporary, path)
+		       : 0;
 }

@@ -4,8 +4,6 @@
  * once more for layers that the store lacks: it may be compressed, and then
  * nothing in it can be found but by reading.
  */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "codec/libarchive.h"
 #include "facts/store.h"
 #include "parts/base/internal.h"
 
@@ -65,7 +64,7 @@ struct str layout_reference(const struct layout *layout)
 static int damaged(const struct layout *layout, struct archive *archive,
 		   struct error **err)
 {
-	const char *why = archive_error_string(archive);
+	const char *why = libarchive.error_string(archive);
 
 	return err_make(err, ERR_FLEET,
 			"'%s' is no archive of an image, or damaged: %s",
@@ -75,17 +74,17 @@ static int damaged(const struct layout *layout, struct archive *archive,
 static struct archive *archive_open(const struct layout *layout,
 				    struct error **err)
 {
-	struct archive *archive = archive_read_new();
+	struct archive *archive = libarchive.read_new();
 
-	archive_read_support_filter_gzip(archive);
-	archive_read_support_filter_zstd(archive);
-	archive_read_support_filter_xz(archive);
-	archive_read_support_format_tar(archive);
-	if (archive_read_open_filename(archive, layout->path, CHUNK) ==
+	libarchive.read_support_filter_gzip(archive);
+	libarchive.read_support_filter_zstd(archive);
+	libarchive.read_support_filter_xz(archive);
+	libarchive.read_support_format_tar(archive);
+	if (libarchive.read_open_filename(archive, layout->path, CHUNK) ==
 	    ARCHIVE_OK)
 		return archive;
 	damaged(layout, archive, err);
-	archive_read_free(archive);
+	libarchive.read_free(archive);
 	return NULL;
 }
 
@@ -95,7 +94,7 @@ static int archive_next(const struct layout *layout, struct archive *archive,
 			size_t *count, struct archive_entry **entry,
 			struct str *name, struct error **err)
 {
-	int status = archive_read_next_header(archive, entry);
+	int status = libarchive.read_next_header(archive, entry);
 
 	if (status == ARCHIVE_EOF)
 		return 0;
@@ -104,7 +103,7 @@ static int archive_next(const struct layout *layout, struct archive *archive,
 	if (++*count > MAX_MEMBERS)
 		return err_make(err, ERR_FLEET, "'%s' has more than %d members",
 				layout->path, (int)MAX_MEMBERS);
-	*name = str_from(archive_entry_pathname(*entry));
+	*name = str_from(libarchive.entry_pathname(*entry));
 	str_eat(name, STR("./"));
 	if (!path_is_clean(*name))
 		*name = STR_EMPTY;
@@ -130,7 +129,7 @@ static int keep_document(struct layout *layout, struct archive *archive,
 				"'%s' has too many documents: save one image "
 				"alone",
 				layout->path);
-	if (archive_read_data(archive, bytes, size) != (la_ssize_t)size)
+	if (libarchive.read_data(archive, bytes, size) != (la_ssize_t)size)
 		return damaged(layout, archive, err);
 	*document = str_of(bytes, size);
 	map_set(&layout->documents, name, document);
@@ -160,8 +159,8 @@ static struct str link_target(struct layout *layout, struct str name,
 static void keep_link(struct layout *layout, struct archive_entry *entry,
 		      struct str name)
 {
-	const char *symbolic = archive_entry_symlink(entry);
-	const char *hard = archive_entry_hardlink(entry);
+	const char *symbolic = libarchive.entry_symlink(entry);
+	const char *hard = libarchive.entry_hardlink(entry);
 	struct str target =
 		link_target(layout, name, str_from(symbolic ? symbolic : hard),
 			    symbolic != NULL);
@@ -182,14 +181,14 @@ static int read_documents(struct layout *layout, struct error **err)
 		return -1;
 	while ((result = archive_next(layout, archive, &count, &entry, &name,
 				      err)) > 0) {
-		la_int64_t size = archive_entry_size(entry);
+		la_int64_t size = libarchive.entry_size(entry);
 
 		if (name.n == 0)
 			continue;
-		if (archive_entry_symlink(entry) ||
-		    archive_entry_hardlink(entry))
+		if (libarchive.entry_symlink(entry) ||
+		    libarchive.entry_hardlink(entry))
 			keep_link(layout, entry, name);
-		else if (archive_entry_filetype(entry) == AE_IFREG &&
+		else if (libarchive.entry_filetype(entry) == AE_IFREG &&
 			 size >= 0 && is_document(name, (uint64_t)size) &&
 			 keep_document(layout, archive, name, (size_t)size,
 				       err)) {
@@ -197,7 +196,7 @@ static int read_documents(struct layout *layout, struct error **err)
 			break;
 		}
 	}
-	archive_read_free(archive);
+	libarchive.read_free(archive);
 	return result;
 }
 
@@ -254,7 +253,7 @@ static int open_archive(struct layout *layout, struct error **err)
 		return err_hint(err, "for the folder of an OCI layout write "
 				     "oci: instead of tar:");
 	}
-	return read_documents(layout, err);
+	return libarchive_load(err) ? -1 : read_documents(layout, err);
 }
 
 int layout_open(enum lock_base_kind kind, struct str text, struct layout **out,
@@ -334,7 +333,7 @@ static ssize_t member_read(const struct member *member, char *bytes, size_t n,
 	if (pool_check_cancelled(err))
 		return -1;
 	if (member->fd < 0) {
-		got = archive_read_data(member->archive, bytes, n);
+		got = libarchive.read_data(member->archive, bytes, n);
 		return got < 0 ? damaged(member->layout, member->archive, err)
 			       : got;
 	}
@@ -459,14 +458,14 @@ static int import_members(const struct layout *layout, struct store *store,
 		return -1;
 	while ((result = archive_next(layout, archive, &seen, &entry, &found,
 				      err)) > 0)
-		if (found.n && archive_entry_filetype(entry) == AE_IFREG &&
-		    !archive_entry_hardlink(entry) &&
+		if (found.n && libarchive.entry_filetype(entry) == AE_IFREG &&
+		    !libarchive.entry_hardlink(entry) &&
 		    import_entry(&member, store, found, names, count, expected,
 				 done, blobs, err)) {
 			result = -1;
 			break;
 		}
-	archive_read_free(archive);
+	libarchive.read_free(archive);
 	for (size_t i = 0; result == 0 && i < count; i++)
 		if (!done[i]) {
 			auto_free char *name = str_dup(names[i]);

@@ -6,8 +6,6 @@
  *
  * Source: OCI image-spec v1.1, layer.md.
  */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -22,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "codec/libarchive.h"
 #include "facts/store.h"
 #include "parts/base/internal.h"
 
@@ -227,16 +226,16 @@ static int write_file(struct unpacker *unpacker, struct archive *archive,
 		return err_sys(err, "cannot make '%s/" STR_FMT "'",
 			       unpacker->root, STR_ARG(place->path));
 	/* Holes would write more than was read, and bound by nothing. */
-	if (archive_entry_sparse_count(entry))
+	if (libarchive.entry_sparse_count(entry))
 		return refuse(place->path, "it is a sparse file", err);
-	while ((n = archive_read_data(archive, bytes, CHUNK)) > 0)
+	while ((n = libarchive.read_data(archive, bytes, CHUNK)) > 0)
 		if (fs_write_all(fd, str_of(bytes, (size_t)n), unpacker->root,
 				 err))
 			return -1;
 	if (n < 0)
 		return refuse(place->path, "it is cut short", err);
 	/* This host's reader needs what the image may deny. */
-	if (fchmod(fd, (archive_entry_perm(entry) & 0777) | 0400) < 0)
+	if (fchmod(fd, (libarchive.entry_perm(entry) & 0777) | 0400) < 0)
 		return err_sys(err, "cannot set the mode of '%s/" STR_FMT "'",
 			       unpacker->root, STR_ARG(place->path));
 	return 0;
@@ -249,7 +248,7 @@ static int make_folder(const struct unpacker *unpacker,
 	if ((mkdirat(place->folder_fd, place->name, 0700) < 0 &&
 	     errno != EEXIST) ||
 	    fchmodat(place->folder_fd, place->name,
-		     (archive_entry_perm(entry) & 0777) | 0700, 0) < 0)
+		     (libarchive.entry_perm(entry) & 0777) | 0700, 0) < 0)
 		return err_sys(err, "cannot make the folder '%s/" STR_FMT "'",
 			       unpacker->root, STR_ARG(place->path));
 	return 0;
@@ -278,9 +277,9 @@ static int add_entry(struct unpacker *unpacker, struct archive *archive,
 		     struct archive_entry *entry, const struct place *place,
 		     struct arena *arena, char *bytes, struct error **err)
 {
-	const char *hard = archive_entry_hardlink(entry);
-	const char *symbolic = archive_entry_symlink(entry);
-	unsigned type = archive_entry_filetype(entry);
+	const char *hard = libarchive.entry_hardlink(entry);
+	const char *symbolic = libarchive.entry_symlink(entry);
+	unsigned type = libarchive.entry_filetype(entry);
 
 	if (make_room(place, !hard && type == AE_IFDIR, err))
 		return -1;
@@ -339,12 +338,12 @@ static int take_entry(struct unpacker *unpacker, struct archive *archive,
 		      struct error **err)
 {
 	auto_arena struct arena arena = ARENA_EMPTY;
-	const char *text = archive_entry_pathname(entry);
+	const char *text = libarchive.entry_pathname(entry);
 	struct place place;
 	struct str path;
 
 	if (!text)
-		text = archive_entry_pathname_utf8(entry);
+		text = libarchive.entry_pathname_utf8(entry);
 	if (++unpacker->entries > MAX_ENTRIES || !text)
 		return err_make(err, ERR_FLEET,
 				text ? "it has more than two million files"
@@ -371,11 +370,12 @@ static ssize_t read_raw(struct stream *stream)
 	ssize_t n;
 
 	if (stream->inflated) {
-		n = archive_read_data(stream->inflated, stream->chunk, CHUNK);
+		n = libarchive.read_data(stream->inflated, stream->chunk,
+					 CHUNK);
 		if (n < 0 && !stream->error)
 			err_make(&stream->error, ERR_FLEET,
 				 "its compressed bytes are damaged: %s",
-				 archive_error_string(stream->inflated));
+				 libarchive.error_string(stream->inflated));
 		return n;
 	}
 	do
@@ -401,7 +401,7 @@ static la_ssize_t read_stream(struct archive *archive, void *context,
 		return n;
 	err_make(&stream->error, ERR_FLEET, "it unpacks to more than %s",
 		 log_bytes(MAX_UNPACKED));
-	archive_set_error(archive, EFBIG, "too large");
+	libarchive.set_error(archive, EFBIG, "too large");
 	return -1;
 }
 
@@ -413,19 +413,19 @@ static int open_inflated(struct stream *stream,
 
 	if (compression == OCI_NONE)
 		return 0;
-	stream->inflated = archive_read_new();
+	stream->inflated = libarchive.read_new();
 	if (compression == OCI_GZIP)
-		archive_read_support_filter_gzip(stream->inflated);
+		libarchive.read_support_filter_gzip(stream->inflated);
 	else
-		archive_read_support_filter_zstd(stream->inflated);
-	archive_read_support_format_raw(stream->inflated);
-	if (archive_read_open_fd(stream->inflated, stream->fd, CHUNK) ==
+		libarchive.read_support_filter_zstd(stream->inflated);
+	libarchive.read_support_format_raw(stream->inflated);
+	if (libarchive.read_open_fd(stream->inflated, stream->fd, CHUNK) ==
 		    ARCHIVE_OK &&
-	    archive_read_next_header(stream->inflated, &entry) == ARCHIVE_OK)
+	    libarchive.read_next_header(stream->inflated, &entry) == ARCHIVE_OK)
 		return 0;
 	return err_make(err, ERR_FLEET, "its compressed bytes are damaged: %s",
-			archive_error_string(stream->inflated)
-				? archive_error_string(stream->inflated)
+			libarchive.error_string(stream->inflated)
+				? libarchive.error_string(stream->inflated)
 				: "there are none");
 }
 
@@ -434,10 +434,10 @@ static int read_entries(struct unpacker *unpacker, struct stream *stream,
 {
 	auto_free char *bytes = mem_alloc(CHUNK);
 	struct archive_entry *entry;
-	int status = archive_read_open(tar, stream, NULL, read_stream, NULL);
+	int status = libarchive.read_open(tar, stream, NULL, read_stream, NULL);
 
 	while (status >= ARCHIVE_WARN &&
-	       (status = archive_read_next_header(tar, &entry)) >=
+	       (status = libarchive.read_next_header(tar, &entry)) >=
 		       ARCHIVE_WARN &&
 	       status != ARCHIVE_EOF)
 		if (take_entry(unpacker, tar, entry, bytes, err))
@@ -447,25 +447,25 @@ static int read_entries(struct unpacker *unpacker, struct stream *stream,
 	if (stream->error)
 		return err_pass(err, mem_steal(stream->error));
 	return err_make(err, ERR_FLEET, "it is no sound tar: %s",
-			archive_error_string(tar));
+			libarchive.error_string(tar));
 }
 
 static int read_layer(struct unpacker *unpacker, struct stream *stream,
 		      const struct lock_image_layer *layer, struct error **err)
 {
-	struct archive *tar = archive_read_new();
+	struct archive *tar = libarchive.read_new();
 	struct digest found;
 	const void *bytes;
 
-	archive_read_support_format_tar(tar);
+	libarchive.read_support_format_tar(tar);
 	/* A layer without one file is not recognised as tar. */
-	archive_read_support_format_empty(tar);
+	libarchive.read_support_format_empty(tar);
 	int result = read_entries(unpacker, stream, tar, err);
 
 	/* What stands behind the end belongs to the DiffID. */
 	while (result == 0 && read_stream(tar, stream, &bytes) > 0)
 		;
-	archive_read_free(tar);
+	libarchive.read_free(tar);
 	if (result == 0 && stream->error)
 		return err_pass(err, mem_steal(stream->error));
 	if (result)
@@ -506,7 +506,7 @@ static int unpack_layer(struct unpacker *unpacker, struct store *store,
 			     : read_layer(unpacker, stream, layer, err);
 
 	*bytes = stream->bytes;
-	archive_read_free(stream->inflated);
+	libarchive.read_free(stream->inflated);
 	sha256_release(&stream->sha);
 	err_free(stream->error);
 	free(stream);
@@ -524,7 +524,7 @@ int base_unpack(struct store *store, const struct lock_base *base,
 	};
 	int result = 0;
 
-	if (root_fd < 0)
+	if (root_fd < 0 || libarchive_load(err))
 		return -1;
 	unpacker.progress = progress_new("unpacking base", 0, "B");
 	for (size_t i = 0; result == 0 && i < base->layer_count; i++) {

@@ -2,10 +2,6 @@
 #include "parts/debian/archive.h"
 
 #include <fcntl.h>
-#include <solv/poolarch.h>
-#include <solv/repo.h>
-#include <solv/repo_deb.h>
-#include <solv/solv_xfopen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +14,7 @@
 #include "parts/debian/sizes.h"
 #include "parts/debian/tree.h"
 #include "parts/fetch.h"
+#include "parts/libsolv.h"
 
 enum { MAX_PACKAGES = 256 << 20 };
 
@@ -81,7 +78,7 @@ static int load_packages(struct debian_archive *archive, const char *path,
 
 	if (fd < 0)
 		return -1;
-	FILE *list = solv_xfopen_fd("Packages.xz", fd, "r");
+	FILE *list = libsolvext.solv_xfopen_fd("Packages.xz", fd, "r");
 
 	if (!list) {
 		close(fd);
@@ -91,15 +88,15 @@ static int load_packages(struct debian_archive *archive, const char *path,
 
 	if (!file)
 		return err_sys(err, "cannot read '%s'", path);
-	repo = repo_create(archive->pool, archive->suites.p[number].p);
+	repo = libsolv.repo_create(archive->pool, archive->suites.p[number].p);
 	repo->appdata = (void *)(uintptr_t)(number + 1);
-	int status = repo_add_debpackages(repo, file, 0);
+	int status = libsolvext.repo_add_debpackages(repo, file, 0);
 
 	if (ferror(file))
 		status = -1;
 	fclose(file);
 	return status ? err_make(err, ERR_ENV, "cannot read '%s': %s", path,
-				 pool_errstr(archive->pool))
+				 libsolv.pool_errstr(archive->pool))
 		      : 0;
 }
 
@@ -133,7 +130,9 @@ int debian_archive_open(const struct debian_source *source, struct str suite,
 		mem_zalloc(1, sizeof *archive);
 	struct str architecture;
 
-	archive->pool = pool_create();
+	if (libsolv_load(err) || libsolvext_load(err))
+		return -1;
+	archive->pool = libsolv.pool_create();
 	archive->sizes = debian_sizes_new();
 	if (debian_platform(platform, &architecture, NULL, err))
 		return -1;
@@ -144,8 +143,8 @@ int debian_archive_open(const struct debian_source *source, struct str suite,
 	archive->suite = arena_str(&archive->arena, suite);
 	archive->architecture = architecture;
 	archive->suites.p = arena_new_array(&archive->arena, struct str, 3);
-	pool_setdisttype(archive->pool, DISTTYPE_DEB);
-	pool_setarch(archive->pool, architecture.p);
+	libsolv.pool_setdisttype(archive->pool, DISTTYPE_DEB);
+	libsolv.pool_setarch(archive->pool, architecture.p);
 	for (size_t i = 0; i < (is_rolling(suite) ? 1 : 3); i++) {
 		archive->suites.p[i] =
 			arena_printf(&archive->arena, STR_FMT "%s",
@@ -154,7 +153,7 @@ int debian_archive_open(const struct debian_source *source, struct str suite,
 		if (add_suite(source, archive, i, err))
 			return -1;
 	}
-	pool_createwhatprovides(archive->pool);
+	libsolv.pool_createwhatprovides(archive->pool);
 	*out = mem_steal(archive);
 	return 0;
 }
@@ -163,7 +162,8 @@ void debian_archive_free(struct debian_archive *archive)
 {
 	if (!archive)
 		return;
-	pool_free(archive->pool);
+	if (archive->pool)
+		libsolv.pool_free(archive->pool);
 	debian_sizes_free(archive->sizes);
 	arena_release(&archive->arena);
 	free(archive);

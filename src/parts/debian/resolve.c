@@ -1,9 +1,5 @@
 /* Which packages a base or a service needs: libsolv decides, and of what it
  * takes, only what the image asks for stays. */
-#include <solv/pool.h>
-#include <solv/queue.h>
-#include <solv/repo.h>
-#include <solv/solver.h>
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -12,6 +8,7 @@
 #include "base/error.h"
 #include "parts/debian/archive.h"
 #include "parts/debian/sizes.h"
+#include "parts/libsolv.h"
 
 /* A short list of names. (libsolv and base/map.h both have a map_set.) */
 struct names {
@@ -42,7 +39,7 @@ static void request_init(struct request *request,
 	struct str rest = data_get("debian/left-out.txt"), line;
 
 	*request = (struct request){.archive = archive};
-	queue_init(&request->taken);
+	libsolv.queue_init(&request->taken);
 	while (str_line(&rest, &line))
 		if (line.n && line.p[0] != '#')
 			array_push(&request->left_out, str_trim(line));
@@ -51,17 +48,18 @@ static void request_init(struct request *request,
 static void request_release(struct request *request)
 {
 	if (request->base) {
-		pool_set_installed(request->archive->pool, NULL);
-		repo_free(request->base, 1);
+		libsolv.pool_set_installed(request->archive->pool, NULL);
+		libsolv.repo_free(request->base, 1);
 	}
 	array_release(&request->wanted);
 	array_release(&request->left_out);
-	queue_free(&request->taken);
+	libsolv.queue_free(&request->taken);
 }
 
 static struct str name_of(const Pool *pool, Id solvable)
 {
-	return str_from(pool_id2str(pool, pool->solvables[solvable].name));
+	return str_from(
+		libsolv.pool_id2str(pool, pool->solvables[solvable].name));
 }
 
 /* True where a package, not only a virtual one, has the name. Names of the
@@ -69,7 +67,7 @@ static struct str name_of(const Pool *pool, Id solvable)
 static bool has_package(Pool *pool, struct str name, struct buf *providers)
 {
 	auto_free char *text = str_dup(name);
-	Id id = pool_str2id(pool, text, 0), p, pp;
+	Id id = libsolv.pool_str2id(pool, text, 0), p, pp;
 	bool found = false;
 
 	if (!id)
@@ -137,16 +135,16 @@ static int explain(struct request *request, Solver *solver, struct error **err)
 	auto_buf struct buf why = BUF_EMPTY;
 	Id problem = 0;
 
-	while ((problem = solver_next_problem(solver, problem)) != 0 &&
+	while ((problem = libsolv.solver_next_problem(solver, problem)) != 0 &&
 	       why.n < 2000) {
-		Id rule = solver_findproblemrule(solver, problem);
+		Id rule = libsolv.solver_findproblemrule(solver, problem);
 		Id from, to, dependency;
-		SolverRuleinfo info =
-			solver_ruleinfo(solver, rule, &from, &to, &dependency);
+		SolverRuleinfo info = libsolv.solver_ruleinfo(
+			solver, rule, &from, &to, &dependency);
 
 		buf_printf(&why, "%s%s", why.n ? "; " : "",
-			   solver_problemruleinfo2str(solver, info, from, to,
-						      dependency));
+			   libsolv.solver_problemruleinfo2str(
+				   solver, info, from, to, dependency));
 	}
 	return err_make(err, ERR_FLEET,
 			"these packages of Debian " STR_FMT
@@ -161,10 +159,10 @@ static int solve(struct request *request, struct error **err)
 	Queue jobs;
 	int result = 0;
 
-	queue_init(&jobs);
-	pool_createwhatprovides(pool);
-	solver = solver_create(pool);
-	solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, 1);
+	libsolv.queue_init(&jobs);
+	libsolv.pool_createwhatprovides(pool);
+	solver = libsolv.solver_create(pool);
+	libsolv.solver_set_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED, 1);
 	if (request->base)
 		queue_push2(&jobs, SOLVER_LOCK | SOLVER_SOLVABLE_REPO,
 			    request->base->repoid);
@@ -172,14 +170,14 @@ static int solve(struct request *request, struct error **err)
 		auto_free char *name = str_dup(*wanted);
 
 		queue_push2(&jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_NAME,
-			    pool_str2id(pool, name, 1));
+			    libsolv.pool_str2id(pool, name, 1));
 	}
-	if (solver_solve(solver, &jobs))
+	if (libsolv.solver_solve(solver, &jobs))
 		result = explain(request, solver, err);
 	else
-		solver_get_decisionqueue(solver, &request->taken);
-	solver_free(solver);
-	queue_free(&jobs);
+		libsolv.solver_get_decisionqueue(solver, &request->taken);
+	libsolv.solver_free(solver);
+	libsolv.queue_free(&jobs);
 	return result;
 }
 
@@ -216,18 +214,19 @@ static int add_deb(struct closure *closure, Id id, struct arena *arena,
 	Solvable *solvable = pool_id2solvable(pool, id);
 	size_t number = (size_t)(uintptr_t)solvable->repo->appdata;
 	Id type = 0;
-	const char *checksum =
-		solvable_lookup_checksum(solvable, SOLVABLE_CHECKSUM, &type);
-	const char *path = solvable_lookup_location(solvable, NULL);
+	const char *checksum = libsolv.solvable_lookup_checksum(
+		solvable, SOLVABLE_CHECKSUM, &type);
+	const char *path = libsolv.solvable_lookup_location(solvable, NULL);
 	struct lock_deb deb = {
 		.name = arena_str(arena, name_of(pool, id)),
-		.version = arena_str(
-			arena, str_from(pool_id2str(pool, solvable->evr))),
+		.version = arena_str(arena, str_from(libsolv.pool_id2str(
+						    pool, solvable->evr))),
 		.architecture = arena_str(
-			arena, str_from(pool_id2str(pool, solvable->arch))),
+			arena,
+			str_from(libsolv.pool_id2str(pool, solvable->arch))),
 		.suite = arena_str(arena, archive->suites.p[number - 1]),
-		.size_bytes =
-			solvable_lookup_num(solvable, SOLVABLE_DOWNLOADSIZE, 0),
+		.size_bytes = libsolv.solvable_lookup_num(
+			solvable, SOLVABLE_DOWNLOADSIZE, 0),
 		.path = arena_str(arena, str_from(path)),
 	};
 
@@ -249,16 +248,16 @@ static void reach_needed(struct closure *closure, Id id)
 	Queue needed;
 	Id p, pp;
 
-	queue_init(&needed);
-	solvable_lookup_deparray(pool_id2solvable(pool, id), SOLVABLE_REQUIRES,
-				 &needed, 0);
+	libsolv.queue_init(&needed);
+	libsolv.solvable_lookup_deparray(pool_id2solvable(pool, id),
+					 SOLVABLE_REQUIRES, &needed, 0);
 	for (int i = 0; i < needed.count; i++) {
 		if (needed.elements[i] == SOLVABLE_PREREQMARKER)
 			continue;
 		FOR_PROVIDES(p, pp, needed.elements[i])
 		reach(closure, p);
 	}
-	queue_free(&needed);
+	libsolv.queue_free(&needed);
 }
 
 static int compare_debs(const void *a, const void *b)
@@ -302,9 +301,9 @@ static int answer(struct request *request, struct arena *arena,
 
 	if (solve(request, err))
 		return -1;
-	map_init(&closure.taken, request->archive->pool->nsolvables);
-	map_init(&closure.seen, request->archive->pool->nsolvables);
-	queue_init(&closure.todo);
+	libsolv.map_init(&closure.taken, request->archive->pool->nsolvables);
+	libsolv.map_init(&closure.seen, request->archive->pool->nsolvables);
+	libsolv.queue_init(&closure.todo);
 	int result = close_over(&closure, arena, err);
 
 	*debs = (struct lock_debs){
@@ -313,9 +312,9 @@ static int answer(struct request *request, struct arena *arena,
 	for (size_t i = 0; i < debs->n; i++)
 		debs->p[i] = closure.debs.p[i];
 	array_release(&closure.debs);
-	queue_free(&closure.todo);
-	map_free(&closure.taken);
-	map_free(&closure.seen);
+	libsolv.queue_free(&closure.todo);
+	libsolv.map_free(&closure.taken);
+	libsolv.map_free(&closure.seen);
 	return result;
 }
 
@@ -374,8 +373,8 @@ static Id find_like(Pool *pool, const struct lock_deb *deb)
 {
 	auto_free char *name_text = str_dup(deb->name);
 	auto_free char *version = str_dup(deb->version);
-	Id name = pool_str2id(pool, name_text, 0);
-	Id evr = pool_str2id(pool, version, 0);
+	Id name = libsolv.pool_str2id(pool, name_text, 0);
+	Id evr = libsolv.pool_str2id(pool, version, 0);
 	Id like = 0, p, pp;
 
 	if (!name)
@@ -398,16 +397,17 @@ static void add_there(struct request *request, const struct lock_deb *deb,
 	Pool *pool = request->archive->pool;
 	auto_free char *name_text = str_dup(deb->name);
 	auto_free char *version = str_dup(deb->version);
-	Id name = pool_str2id(pool, name_text, 1);
-	Id evr = pool_str2id(pool, version, 1);
+	Id name = libsolv.pool_str2id(pool, name_text, 1);
+	Id evr = libsolv.pool_str2id(pool, version, 1);
 	Queue provides;
 
-	queue_init(&provides);
+	libsolv.queue_init(&provides);
 	if (like)
-		solvable_lookup_deparray(pool_id2solvable(pool, like),
-					 SOLVABLE_PROVIDES, &provides, 0);
-	Solvable *there =
-		pool_id2solvable(pool, repo_add_solvable(request->base));
+		libsolv.solvable_lookup_deparray(pool_id2solvable(pool, like),
+						 SOLVABLE_PROVIDES, &provides,
+						 0);
+	Solvable *there = pool_id2solvable(
+		pool, libsolv.repo_add_solvable(request->base));
 
 	there->name = name;
 	there->evr = evr;
@@ -416,12 +416,13 @@ static void add_there(struct request *request, const struct lock_deb *deb,
 		/* The archive's own version of itself is not there. */
 		if (is_relation_of(pool, provides.elements[i], name))
 			continue;
-		solvable_add_deparray(there, SOLVABLE_PROVIDES,
-				      provides.elements[i], 0);
+		libsolv.solvable_add_deparray(there, SOLVABLE_PROVIDES,
+					      provides.elements[i], 0);
 	}
-	solvable_add_deparray(there, SOLVABLE_PROVIDES,
-			      pool_rel2id(pool, name, evr, REL_EQ, 1), 0);
-	queue_free(&provides);
+	libsolv.solvable_add_deparray(
+		there, SOLVABLE_PROVIDES,
+		libsolv.pool_rel2id(pool, name, evr, REL_EQ, 1), 0);
+	libsolv.queue_free(&provides);
 }
 
 /* The base as installed packages. All are looked up before the first is added,
@@ -433,10 +434,10 @@ static void add_base(struct request *request, const struct lock_debs *base)
 
 	for (size_t i = 0; i < base->n; i++)
 		like[i] = find_like(pool, &base->p[i]);
-	request->base = repo_create(pool, "base");
+	request->base = libsolv.repo_create(pool, "base");
 	for (size_t i = 0; i < base->n; i++)
 		add_there(request, &base->p[i], like[i]);
-	pool_set_installed(pool, request->base);
+	libsolv.pool_set_installed(pool, request->base);
 	free(like);
 }
 
@@ -448,7 +449,7 @@ int debian_resolve_system(struct debian_archive *archive,
 	struct request request;
 
 	request_init(&request, archive);
-	pool_createwhatprovides(archive->pool);
+	libsolv.pool_createwhatprovides(archive->pool);
 	int result = want_all(&request, packages, err);
 
 	if (result == 0) {

@@ -6,10 +6,10 @@
  */
 #pragma once
 
-#include <curl/curl.h>
 #include <pthread.h>
 
 #include "parts/fetch.h"
+#include "parts/libcurl.h"
 
 enum {
 	FETCH_WINDOW_BYTES = 1 << 20, /* not taken yet, per transfer */
@@ -18,7 +18,7 @@ enum {
 
 struct fetch {
 	struct fetch_options options;
-	CURLM *multi;
+	CURLM *multi; /* NULL before the first request */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards all below, and the transfers */
 	pthread_cond_t changed;
@@ -44,6 +44,9 @@ struct transfer {
 	char *url; /* after redirects; once ended */
 	char message[CURL_ERROR_SIZE];
 };
+
+/* Loads curl and starts the engine, where that has not been done. */
+int fetch_start(struct fetch *fetch, struct error **err);
 
 /* Starts a request; waits for its turn. range is "0-99", "-100", "100-" or
  * NULL, if_range an ETag or NULL. */

@@ -41,9 +41,9 @@ static void set_head(struct transfer *transfer)
 	long status = 0;
 	curl_off_t seconds = 0;
 
-	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	libcurl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	transfer->status = (unsigned)status;
-	curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &seconds);
+	libcurl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &seconds);
 	transfer->retry_after_s = seconds > 0 ? (uint64_t)seconds : 0;
 }
 
@@ -87,10 +87,10 @@ static void end_transfer(struct transfer *transfer, CURLcode code)
 	struct transfer **at = &transfer->fetch->first;
 
 	if (transfer->added)
-		curl_multi_remove_handle(transfer->fetch->multi,
-					 transfer->easy);
+		libcurl.multi_remove_handle(transfer->fetch->multi,
+					    transfer->easy);
 	transfer->added = false;
-	curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
+	libcurl.easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
 	pthread_mutex_lock(&transfer->fetch->lock);
 	set_head(transfer);
 	transfer->url = fetch_url_public(url ? url : "");
@@ -145,9 +145,9 @@ static void do_wishes(struct fetch *fetch)
 		if (wish == WISH_END)
 			end_transfer(transfer, CURLE_ABORTED_BY_CALLBACK);
 		else if (wish == WISH_RESUME)
-			curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+			libcurl.easy_pause(transfer->easy, CURLPAUSE_CONT);
 		else
-			curl_multi_add_handle(fetch->multi, transfer->easy);
+			libcurl.multi_add_handle(fetch->multi, transfer->easy);
 	}
 }
 
@@ -156,12 +156,12 @@ static void end_finished(struct fetch *fetch)
 	CURLMsg *message;
 	int left;
 
-	while ((message = curl_multi_info_read(fetch->multi, &left))) {
+	while ((message = libcurl.multi_info_read(fetch->multi, &left))) {
 		struct transfer *transfer = NULL;
 		CURLcode code = message->data.result;
 
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
-				  (char **)&transfer);
+		libcurl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
+				     (char **)&transfer);
 		end_transfer(transfer, code);
 	}
 }
@@ -182,9 +182,9 @@ void *fetch_engine(void *argument)
 
 	while (!is_stopped(fetch)) {
 		do_wishes(fetch);
-		curl_multi_perform(fetch->multi, &running);
+		libcurl.multi_perform(fetch->multi, &running);
 		end_finished(fetch);
-		curl_multi_poll(fetch->multi, NULL, 0, 1000, NULL);
+		libcurl.multi_poll(fetch->multi, NULL, 0, 1000, NULL);
 	}
 	return NULL;
 }
@@ -205,7 +205,7 @@ static void wait_for_change(struct fetch *fetch)
 	pthread_cond_timedwait(&fetch->changed, &fetch->lock, &until);
 }
 
-#define SET(option, value) curl_easy_setopt(easy, option, value)
+#define SET(option, value) libcurl.easy_setopt(easy, option, value)
 
 static void set_environment(CURL *easy)
 {
@@ -271,14 +271,15 @@ static void set_headers(struct transfer *transfer,
 			const char *if_range)
 {
 	for (const char *const *h = request->headers; h && *h; h++)
-		transfer->headers = curl_slist_append(transfer->headers, *h);
+		transfer->headers = libcurl.slist_append(transfer->headers, *h);
 	if (if_range) {
 		auto_free char *line = NULL;
 		auto_buf struct buf text = BUF_EMPTY;
 
 		buf_printf(&text, "If-Range: %s", if_range);
 		line = buf_steal_text(&text);
-		transfer->headers = curl_slist_append(transfer->headers, line);
+		transfer->headers =
+			libcurl.slist_append(transfer->headers, line);
 	}
 }
 
@@ -312,8 +313,8 @@ static void set_up(struct transfer *transfer,
 
 static void release(struct transfer *transfer)
 {
-	curl_easy_cleanup(transfer->easy);
-	curl_slist_free_all(transfer->headers);
+	libcurl.easy_cleanup(transfer->easy);
+	libcurl.slist_free_all(transfer->headers);
 	buf_release(&transfer->window);
 	buf_release(&transfer->answer_headers);
 	free(transfer->url);
@@ -337,7 +338,7 @@ static int submit(struct transfer *transfer, struct error **err)
 	}
 	pthread_mutex_unlock(&fetch->lock);
 	if (result == 0)
-		curl_multi_wakeup(fetch->multi);
+		libcurl.multi_wakeup(fetch->multi);
 	return result;
 }
 
@@ -346,10 +347,12 @@ struct transfer *transfer_new(struct fetch *fetch,
 			      const char *range, const char *if_range,
 			      struct error **err)
 {
+	if (fetch_start(fetch, err))
+		return NULL;
 	struct transfer *transfer = mem_zalloc(1, sizeof *transfer);
 
 	transfer->fetch = fetch;
-	transfer->easy = curl_easy_init();
+	transfer->easy = libcurl.easy_init();
 	if (!transfer->easy)
 		abort();
 	set_up(transfer, request, range, if_range);
@@ -382,7 +385,7 @@ int transfer_take(struct transfer *transfer, struct buf *bytes,
 	}
 	pthread_mutex_unlock(&fetch->lock);
 	if (resume)
-		curl_multi_wakeup(fetch->multi);
+		libcurl.multi_wakeup(fetch->multi);
 	return result;
 }
 
@@ -393,7 +396,7 @@ void transfer_free(struct transfer *transfer)
 	pthread_mutex_lock(&fetch->lock);
 	transfer->aborted = true;
 	if (!transfer->ended)
-		curl_multi_wakeup(fetch->multi);
+		libcurl.multi_wakeup(fetch->multi);
 	while (!transfer->ended)
 		wait_for_change(fetch);
 	pthread_mutex_unlock(&fetch->lock);

@@ -1,31 +1,49 @@
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/error.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "parts/fetch/internal.h"
 
 static void url_cleanup(CURLU **url)
 {
-	curl_url_cleanup(*url);
+	if (*url)
+		libcurl.url_cleanup(*url);
 }
 #define auto_url __attribute__((cleanup(url_cleanup)))
 
 static void curl_free_pointer(char **text)
 {
-	curl_free(*text);
+	if (*text)
+		libcurl.free(*text);
 }
 #define auto_curl_text __attribute__((cleanup(curl_free_pointer)))
+
+/* What the loader did where a linked library is absent. Requests come to it
+ * with an error of their own (fetch_start); these functions have none. */
+static void need_curl(void)
+{
+	auto_err struct error *err = NULL;
+
+	if (libcurl_load(&err) == 0)
+		return;
+	log_error(err);
+	_exit(err_exit_status(ERR_ENV));
+}
 
 /* A url handle of an absolute url, or NULL. */
 static CURLU *parse(const char *text)
 {
-	CURLU *url = curl_url();
+	need_curl();
+	CURLU *url = libcurl.url();
 
 	if (!url)
 		abort();
-	if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK)
+	if (libcurl.url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK)
 		return url;
-	curl_url_cleanup(url);
+	libcurl.url_cleanup(url);
 	return NULL;
 }
 
@@ -34,7 +52,8 @@ static char *part(CURLU *url, CURLUPart which)
 {
 	char *text = NULL;
 
-	return curl_url_get(url, which, &text, CURLU_DEFAULT_PORT) == CURLUE_OK
+	return libcurl.url_get(url, which, &text, CURLU_DEFAULT_PORT) ==
+			       CURLUE_OK
 		       ? text
 		       : NULL;
 }
@@ -50,7 +69,7 @@ static char *whole(CURLU *url)
 {
 	auto_curl_text char *text = NULL;
 
-	return curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK
+	return libcurl.url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK
 		       ? mem_strdup(text)
 		       : NULL;
 }
@@ -67,11 +86,11 @@ char *fetch_url_public(const char *text)
 	if (!url)
 		return mem_strdup("(not a url)");
 	/* A query may hold a signature that is as good as a password. */
-	curl_url_set(url, CURLUPART_USER, NULL, 0);
-	curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
-	curl_url_set(url, CURLUPART_OPTIONS, NULL, 0);
-	curl_url_set(url, CURLUPART_QUERY, NULL, 0);
-	curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
+	libcurl.url_set(url, CURLUPART_USER, NULL, 0);
+	libcurl.url_set(url, CURLUPART_PASSWORD, NULL, 0);
+	libcurl.url_set(url, CURLUPART_OPTIONS, NULL, 0);
+	libcurl.url_set(url, CURLUPART_QUERY, NULL, 0);
+	libcurl.url_set(url, CURLUPART_FRAGMENT, NULL, 0);
 	char *result = whole(url);
 
 	return result ? result : mem_strdup("(not a url)");
@@ -102,18 +121,18 @@ static void copy_login(CURLU *to, CURLU *from)
 	if (present || !user)
 		return;
 	/* Both are still percent-encoded, as they were. */
-	curl_url_set(to, CURLUPART_USER, user, 0);
+	libcurl.url_set(to, CURLUPART_USER, user, 0);
 	if (password)
-		curl_url_set(to, CURLUPART_PASSWORD, password, 0);
+		libcurl.url_set(to, CURLUPART_PASSWORD, password, 0);
 }
 
 char *fetch_url_join(const char *base_text, const char *reference)
 {
 	auto_url CURLU *base = parse(base_text);
-	auto_url CURLU *result = base ? curl_url_dup(base) : NULL;
+	auto_url CURLU *result = base ? libcurl.url_dup(base) : NULL;
 
 	if (!result ||
-	    curl_url_set(result, CURLUPART_URL, reference, 0) != CURLUE_OK)
+	    libcurl.url_set(result, CURLUPART_URL, reference, 0) != CURLUE_OK)
 		return NULL;
 	bool file = has_scheme(result, "file");
 
@@ -123,10 +142,45 @@ char *fetch_url_join(const char *base_text, const char *reference)
 	/* A page from the network must not name files of this machine. */
 	if (file && !has_scheme(base, "file"))
 		return NULL;
-	curl_url_set(result, CURLUPART_FRAGMENT, NULL, 0);
+	libcurl.url_set(result, CURLUPART_FRAGMENT, NULL, 0);
 	if (!file && same_origin(base, result))
 		copy_login(result, base);
 	return whole(result);
+}
+
+static bool all_of(struct str text, const char *allowed)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (!strchr(allowed, text.p[i]) || !text.p[i])
+			return false;
+	return true;
+}
+
+/* What needs no parser, and so no curl, to be seen as a url: a scheme, a name,
+ * and letters without a meaning behind it. */
+static bool is_plain(struct str url)
+{
+	static const char unreserved[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789-._~/";
+	struct str host;
+
+	if (str_eat(&url, STR("file:///")))
+		return all_of(url, unreserved);
+	if (!str_eat(&url, STR("https://")) && !str_eat(&url, STR("http://")))
+		return false;
+	return str_split(&url, '/', &host) && host.n &&
+	       all_of(host, "abcdefghijklmnopqrstuvwxyz0123456789-.") &&
+	       all_of(url, unreserved);
+}
+
+bool fetch_url_is_known(const char *text)
+{
+	if (is_plain(str_from(text)))
+		return true;
+	auto_free char *joined = fetch_url_join(text, "");
+
+	return joined != NULL;
 }
 
 char *fetch_url_with_login(const char *text, const char *user,
@@ -137,8 +191,8 @@ char *fetch_url_with_login(const char *text, const char *user,
 
 	if (!url || present)
 		return mem_strdup(text);
-	curl_url_set(url, CURLUPART_USER, user, CURLU_URLENCODE);
-	curl_url_set(url, CURLUPART_PASSWORD, password, CURLU_URLENCODE);
+	libcurl.url_set(url, CURLUPART_USER, user, CURLU_URLENCODE);
+	libcurl.url_set(url, CURLUPART_PASSWORD, password, CURLU_URLENCODE);
 	char *result = whole(url);
 
 	return result ? result : mem_strdup(text);
@@ -153,7 +207,8 @@ char *fetch_url_name(const char *text)
 
 	if (!slash)
 		return NULL;
-	auto_curl_text char *name = curl_easy_unescape(NULL, slash + 1, 0, &n);
+	auto_curl_text char *name =
+		libcurl.easy_unescape(NULL, slash + 1, 0, &n);
 
 	if (!name || strlen(name) != (size_t)n || strchr(name, '/'))
 		return NULL;
@@ -172,7 +227,8 @@ char *fetch_url_path(const char *text)
 	auto_free char *encoded = str_dup(rest);
 
 	encoded[strcspn(encoded, "?#")] = '\0';
-	auto_curl_text char *path = curl_easy_unescape(NULL, encoded, 0, &n);
+	need_curl();
+	auto_curl_text char *path = libcurl.easy_unescape(NULL, encoded, 0, &n);
 
 	if (*encoded != '/' || !path || strlen(path) != (size_t)n)
 		return NULL;

@@ -32,3 +32,6 @@ void doctor_check_network(struct doctor *doctor);
 
 /* -- host.c -- */
 void doctor_check_host(struct doctor *doctor);
+
+/* -- libraries.c -- */
+void doctor_check_libraries(struct doctor *doctor);

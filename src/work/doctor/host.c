@@ -1,15 +1,8 @@
-/* What the host is, and which libraries this program runs with. */
-#include <archive.h>
-#include <curl/curl.h>
-#include <jansson.h>
+/* What the host is. */
 #include <linux/magic.h>
-#include <openssl/crypto.h>
-#include <solv/solvversion.h>
-#include <sqlite3.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "base/log.h"
 #include "base/pool.h"
@@ -35,11 +28,4 @@ void doctor_check_host(struct doctor *doctor)
 		   host.sysname, host.release, host.machine, pool_core_count(),
 		   log_bytes((uint64_t)pages * (uint64_t)size),
 		   cgroup_version());
-	doctor_say(doctor, DOCTOR_OK, "libraries", "",
-		   "slipway %s; curl %s, %s, sqlite %s, zstd %s, %s, jansson "
-		   "%s, libsolv %s",
-		   SLIPWAY_VERSION, curl_version_info(CURLVERSION_NOW)->version,
-		   OpenSSL_version(OPENSSL_VERSION), sqlite3_libversion(),
-		   ZSTD_versionString(), archive_version_string(),
-		   jansson_version_str(), solv_version);
 }

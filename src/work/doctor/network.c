@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "parts/debian.h"
 #include "parts/fetch.h"
+#include "parts/libcurl.h"
 #include "parts/pyindex.h"
 #include "work/doctor/findings.h"
 
@@ -133,6 +134,9 @@ static void check_suite(struct doctor *doctor, const struct doctor_suite *suite)
 
 void doctor_check_network(struct doctor *doctor)
 {
+	/* Its absence is a finding of libraries.c. */
+	if (libcurl_load(NULL))
+		return;
 	check_index(doctor);
 	for (size_t i = 0; doctor->store && i < doctor->options->suite_count;
 	     i++)

@@ -1,0 +1,3 @@
+#include "codec/libarchive.h"
+
+LIBRARY(libarchive, "libarchive.so.13", "libarchive13", LIBARCHIVE_FUNCTIONS);
