@@ -21,6 +21,7 @@ void fs_close_pointer(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
+	*fd = -1;
 }
 
 void fs_names_release(struct fs_names *names)

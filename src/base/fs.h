@@ -17,7 +17,8 @@
 
 struct error;
 
-/* Cleanup attribute for file descriptors; -1 is fine. */
+/* Cleanup attribute for file descriptors; -1 is fine. It becomes -1, so that a
+ * second call does not close what another thread has opened meanwhile. */
 void fs_close_pointer(int *fd);
 #define auto_close __attribute__((cleanup(fs_close_pointer)))
 

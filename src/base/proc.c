@@ -201,12 +201,6 @@ static bool drain(int fd, struct buf *out, size_t max_bytes)
 	return true;
 }
 
-static void close_fd(int *fd)
-{
-	fs_close_pointer(fd);
-	*fd = -1;
-}
-
 /* Writes what the pipe takes; closes it at the end of the input, or where the
  * child has closed its end. */
 static void feed(int *fd, struct str *input)
@@ -216,7 +210,7 @@ static void feed(int *fd, struct str *input)
 	if (n > 0)
 		*input = str_slice(*input, (size_t)n, input->n);
 	if (input->n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
-		close_fd(fd);
+		fs_close_pointer(fd);
 }
 
 static uint64_t clock_ms(void)
@@ -254,10 +248,10 @@ static bool exchange_round(struct exchange *x, int wait_ms)
 		feed(&x->fds[0], &x->input);
 	if (polls[1].revents &&
 	    !drain(x->fds[1], &x->result->output, x->max_bytes))
-		close_fd(&x->fds[1]);
+		fs_close_pointer(&x->fds[1]);
 	if (polls[2].revents &&
 	    !drain(x->fds[2], &x->result->errors, x->max_bytes))
-		close_fd(&x->fds[2]);
+		fs_close_pointer(&x->fds[2]);
 	return !polls[3].revents;
 }
 

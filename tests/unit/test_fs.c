@@ -502,6 +502,19 @@ static void descriptors_do_not_leak_into_children(void **state)
 	assert_error(&err, ERR_ENV, "cannot open '/no/such'");
 }
 
+static void closing_twice_closes_no_other(void **state)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), closed = fd;
+
+	(void)state;
+	fs_close_pointer(&closed);
+	auto_close int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(other, fd);
+	fs_close_pointer(&closed);
+	assert_int_equal(fcntl(other, F_GETFD), FD_CLOEXEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,6 +535,7 @@ int main(void)
 		test_in_folder(removing_what_the_owner_may_not_touch),
 		test_in_folder(removing_a_deep_tree),
 		test_in_folder(opening_beneath_leaves_no_folder),
+		cmocka_unit_test(closing_twice_closes_no_other),
 		test_in_folder(descriptors_do_not_leak_into_children),
 	};
 
