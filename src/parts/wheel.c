@@ -12,6 +12,7 @@
 
 enum {
 	READ_BYTES = 1 << 20,
+	DROP_BYTES = 64 << 10, /* of less, dropping costs more than it gives */
 	ROOT_MAX = 100, /* so that every shebang stays below 127 bytes */
 };
 
@@ -24,7 +25,7 @@ static int read_fd(void *context, void *p, size_t n, uint64_t offset,
 
 	if (fs_pread_all(wheel->fd, p, n, offset, "the wheel", err))
 		return -1;
-	if (wheel->drops_read)
+	if (wheel->drops_read && n >= DROP_BYTES)
 		fs_drop_read(wheel->fd, offset, n);
 	return 0;
 }
