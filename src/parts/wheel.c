@@ -13,7 +13,7 @@
 enum {
 	READ_BYTES = 1 << 20,
 	DROP_BYTES = 64 << 10, /* of less, dropping costs more than it gives */
-	ROOT_MAX = 100, /* so that every shebang stays below 127 bytes */
+	ROOT_MAX = 100,	       /* so that every shebang stays below 127 bytes */
 };
 
 #define INSTALLED_MAX_BYTES ((uint64_t)32 << 30)
