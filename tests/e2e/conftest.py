@@ -150,6 +150,12 @@ class Hello(Fleet):
         shutil.copytree(self.path, path)
         return Fleet(self.program, path, store)
 
+    def fork(self, folder):
+        """The same fleet and a store of its own, in which all is built: what
+        a test builds there moves no tag of others."""
+        shutil.copytree(self.store, folder / "store", symlinks=True)
+        return self.copy(folder / "fleet", folder / "store")
+
 
 @pytest.fixture(scope="session")
 def hello(slipway, tmp_path_factory):

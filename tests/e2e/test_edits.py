@@ -22,7 +22,7 @@ def edit(path, old, new, times_ns):
 
 
 def test_an_edit_that_keeps_size_and_times_is_seen(hello, tmp_path):
-    own = hello.copy(tmp_path / "fleet", hello.store)
+    own = hello.fork(tmp_path)
     path = own.path / "echo" / "service.py"
     path.write_text(path.read_text() + "\nEDITED = 1\n")
     before = os.stat(path)
@@ -43,7 +43,7 @@ def test_an_edit_that_keeps_size_and_times_is_seen(hello, tmp_path):
 
 
 def test_a_file_put_in_the_place_of_another_is_seen(hello, tmp_path):
-    own = hello.copy(tmp_path / "fleet", hello.store)
+    own = hello.fork(tmp_path)
     path = own.path / "echo" / "service.py"
     before, digest = os.stat(path), image_of(own)
     beside = path.with_suffix(".new")
@@ -55,7 +55,7 @@ def test_a_file_put_in_the_place_of_another_is_seen(hello, tmp_path):
 
 
 def test_a_mode_alone_is_a_change(hello, tmp_path):
-    own = hello.copy(tmp_path / "fleet", hello.store)
+    own = hello.fork(tmp_path)
     path = own.path / "echo" / "service.py"
     digest = image_of(own)
     path.chmod(0o755)

@@ -78,7 +78,7 @@ def states(result):
 
 
 def test_missing_files_stop_their_service_only(hello, tmp_path):
-    made = hello.copy(tmp_path / "fleet", hello.store)
+    made = hello.fork(tmp_path)
     lines = add_services(made, LOST)
     assert made.run("lock").returncode == 1
     result = made.run("build", "--json")
@@ -95,7 +95,7 @@ def test_missing_files_stop_their_service_only(hello, tmp_path):
 def test_source_layer_has_what_the_service_names(hello, tmp_path):
     """A folder whose name begins with another's is not that folder, and the
     folder of a module is that of the script of the same name."""
-    made = hello.copy(tmp_path / "fleet", hello.store)
+    made = hello.fork(tmp_path)
     made.write({"echo2/other.py": "", "common_old/x.py": "",
                 "pack/mod.py": "", "pack/__init__.py": "",
                 "echo/greeting.yaml.orig": ""})
@@ -141,7 +141,7 @@ def test_one_cause_is_printed_once(hello, tmp_path):
 
 def test_settings_that_change_the_source_layer(hello, tmp_path):
     """Each of these changes what lies in the layer, so its key too."""
-    made = hello.copy(tmp_path / "fleet", hello.store)
+    made = hello.fork(tmp_path)
     manifest = made.path / "fleet.yaml"
     before = manifest.read_text()
     digests = set()

@@ -93,7 +93,7 @@ def test_strict_stops_at_the_first(made, tmp_path):
 
 
 def test_plan_narrows_to_what_is_named(hello, tmp_path):
-    fleet = hello.copy(tmp_path / "fleet", hello.store)
+    fleet = hello.fork(tmp_path)
     manifest = fleet.path / "fleet.yaml"
     manifest.write_text(manifest.read_text()
                         + "  Bare: {machines: desk, family: core, "
