@@ -48,6 +48,12 @@ bool digest_is_zero(const struct digest *digest);
 
 struct digest_text digest_text(const struct digest *digest);
 
+/* Its DIGEST_BYTES bytes, borrowed. */
+static inline struct str digest_bytes(const struct digest *digest)
+{
+	return str_of((const char *)digest->bytes, sizeof digest->bytes);
+}
+
 /* The 64 hex digits alone: digest_hex(&text) of a digest_text. */
 static inline const char *digest_hex(const struct digest_text *text)
 {

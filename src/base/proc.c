@@ -392,7 +392,6 @@ void proc_stop(struct proc_worker *worker)
 {
 	fs_close_pointer(&worker->to);
 	fs_close_pointer(&worker->from);
-	worker->to = worker->from = -1;
 	if (worker->pid < 0)
 		return;
 	int pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0);

@@ -153,7 +153,7 @@ static int make_file(struct store *store, const char *name, const char *text,
 
 	if (!is_unmade(path))
 		return 0;
-	return store_place(store, name, str_from(text), false, err);
+	return store_place(store, path, str_from(text), false, err);
 }
 
 /* A locked file of the store, which is made; -1 on error, close to unlock. */

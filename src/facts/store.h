@@ -167,6 +167,9 @@ int store_partial_begin(struct store *store, const struct digest *digest,
 			enum store_kind kind, struct store_partial *partial,
 			struct error **err);
 
+/* Drops the bytes that are there: it begins anew. */
+int store_partial_empty(struct store_partial *partial, struct error **err);
+
 /* Publishes it; the caller has checked that its bytes have the digest. Ends
  * the partial, also on failure. */
 int store_partial_commit(struct store *store, struct store_partial *partial,

@@ -354,7 +354,7 @@ struct digest pyc_key(const struct digest *source, struct str file_name,
 	auto_buf struct buf key = BUF_EMPTY;
 
 	key_add(&key, STR(PYC_VERSION));
-	key_add(&key, str_of((const char *)source->bytes, DIGEST_BYTES));
+	key_add(&key, digest_bytes(source));
 	key_add(&key, file_name);
 	key_add(&key, python_id);
 	key_add(&key, mode == PYC_CHECKED ? STR("checked") : STR("unchecked"));

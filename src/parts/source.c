@@ -263,7 +263,6 @@ int source_tree_open(struct source_tree *tree, struct arena *arena,
 void source_tree_close(struct source_tree *tree)
 {
 	fs_close_pointer(&tree->root_fd);
-	tree->root_fd = -1;
 }
 
 /* Number of the first file whose path is not below key. */

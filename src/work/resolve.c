@@ -70,14 +70,14 @@ static struct digest instance_inputs(struct resolve_run *run, size_t number,
 	key_add(&key, instance->service->name.s);
 	key_add(&key, instance->machine->name.s);
 	key_add(&key, instance->base->name.s);
-	key_add(&key, str_of((const char *)base.bytes, DIGEST_BYTES));
+	key_add(&key, digest_bytes(&base));
 	resolve_strs_add_to_key(
 		&key, resolve_sorted_texts(run->arena, &instance->system));
-	key_add(&key, str_of((const char *)packages.bytes, DIGEST_BYTES));
+	key_add(&key, digest_bytes(&packages));
 	if (resolve_has_choice(run, number)) {
 		struct digest family = resolve_family_inputs(run, number);
 
-		key_add(&key, str_of((const char *)family.bytes, DIGEST_BYTES));
+		key_add(&key, digest_bytes(&family));
 	}
 	return digest_of(buf_str(&key));
 }

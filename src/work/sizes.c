@@ -4,7 +4,7 @@
 
 static struct str key_of(const struct lock_package *package)
 {
-	return str_of((const char *)package->wheel.sha256.bytes, DIGEST_BYTES);
+	return digest_bytes(&package->wheel.sha256);
 }
 
 static int measure(struct lock_package *package,

@@ -46,6 +46,37 @@ static inline int scratch_teardown(void **state)
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
+static inline struct store *open_store(const char *path)
+{
+	struct store *store = NULL;
+	struct error *error = NULL;
+
+	if (store_open(path, &store, &error))
+		fail_msg("%s", err_message(error));
+	return store;
+}
+
+static inline void must(int result, struct error *error)
+{
+	if (result)
+		fail_msg("%s", error ? err_message(error) : "no message");
+}
+
+#define MUST(call)                                                             \
+	do {                                                                   \
+		struct error *problem = NULL;                                  \
+		int result_ = call;                                            \
+		must(result_, problem);                                        \
+	} while (0)
+
+static inline void write_file(const char *folder, const char *name,
+			      const char *text)
+{
+	auto_free char *path = path_join(folder, name);
+
+	MUST(fs_write_file(path, str_from(text), 0644, &problem));
+}
+
 static inline void assert_has(const char *text, const char *part)
 {
 	if (!strstr(text, part))

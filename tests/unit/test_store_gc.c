@@ -7,16 +7,6 @@
 
 enum { DAY_S = 86400 };
 
-static struct store *open_store(const char *path)
-{
-	struct store *store = NULL;
-	struct error *error = NULL;
-
-	if (store_open(path, &store, &error))
-		fail_msg("%s", err_message(error));
-	return store;
-}
-
 /* A store with two images, one blob that neither needs, a wheel, a tree, and a
  * result that is the blob's digest. */
 static struct store *built_store(const char *path)

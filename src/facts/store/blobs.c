@@ -229,6 +229,15 @@ int store_partial_begin(struct store *store, const struct digest *digest,
 	return 0;
 }
 
+int store_partial_empty(struct store_partial *partial, struct error **err)
+{
+	if (ftruncate(partial->fd, 0) < 0 ||
+	    lseek(partial->fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "cannot empty '%s'", partial->path);
+	partial->size_bytes = 0;
+	return 0;
+}
+
 int store_partial_commit(struct store *store, struct store_partial *partial,
 			 enum store_kind kind, struct error **err)
 {

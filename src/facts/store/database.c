@@ -233,11 +233,6 @@ static void bind(sqlite3_stmt *statement, int number, struct str bytes)
 			    SQLITE_STATIC);
 }
 
-static struct str key_bytes(const struct digest *key)
-{
-	return str_of((const char *)key->bytes, sizeof key->bytes);
-}
-
 static void append_column(sqlite3_stmt *statement, struct buf *value)
 {
 	const char *bytes = sqlite3_column_blob(statement, 0);
@@ -250,7 +245,7 @@ bool store_action_get(struct store *store, const struct digest *key,
 		      struct buf *value)
 {
 	pthread_mutex_lock(&store->database_lock);
-	bind(store->action_get, 1, key_bytes(key));
+	bind(store->action_get, 1, digest_bytes(key));
 	int result = sqlite3_step(store->action_get);
 
 	if (result == SQLITE_ROW)
@@ -276,7 +271,7 @@ int store_action_put(struct store *store, const struct digest *key,
 	if (store_sync_blobs(store, err))
 		return -1;
 	pthread_mutex_lock(&store->database_lock);
-	bind(store->action_put, 1, key_bytes(key));
+	bind(store->action_put, 1, digest_bytes(key));
 	bind(store->action_put, 2, value);
 	if (sqlite3_step(store->action_put) != SQLITE_DONE)
 		result = database_error(store, "write to", err);
@@ -297,9 +292,9 @@ static int run_keyed(struct store *store, const char *sql,
 
 	pthread_mutex_lock(&store->database_lock);
 	if (prepare(store, sql, &statement, err) == 0) {
-		bind(statement, 1, key_bytes(key));
+		bind(statement, 1, digest_bytes(key));
 		if (second)
-			bind(statement, 2, key_bytes(second));
+			bind(statement, 2, digest_bytes(second));
 		int step = sqlite3_step(statement);
 
 		if (step == SQLITE_ROW && out)

@@ -200,7 +200,9 @@ static int write_index(struct store *store, json_t *index, struct str old,
 	/* What the index names must be there after a power cut too. */
 	if (store_sync_blobs(store, err))
 		return -1;
-	return store_place(store, index_name, buf_str(&text), true, err);
+	auto_free char *path = path_join(store->path, index_name);
+
+	return store_place(store, path, buf_str(&text), true, err);
 }
 
 static void remove_reference(json_t *entries, struct str reference)

@@ -43,7 +43,7 @@ int store_sync_blobs(struct store *store, struct error **err);
 
 /* Replaces a file of the store through tmp/; with durably, also across a power
  * cut, which else may leave it empty. */
-int store_place(struct store *store, const char *name, struct str bytes,
+int store_place(struct store *store, const char *path, struct str bytes,
 		bool durably, struct error **err);
 
 /* flock(2) that is interrupted by Ctrl-C and says, once, what it waits for. */

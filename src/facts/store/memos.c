@@ -1,9 +1,7 @@
 /* Memos: files, since megabytes through the database's log cost more than they
  * save. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -35,17 +33,10 @@ int store_memo_put(struct store *store, const struct digest *key,
 		   struct str value, struct error **err)
 {
 	auto_free char *path = store_hex_path(store, "memos", key);
-	auto_store_writer struct store_writer writer = STORE_WRITER_EMPTY;
 
 	if (value.n > STORE_MEMO_MAX_BYTES)
 		return err_make(err, ERR_ENV,
 				"a memo of more than %d bytes is not kept",
 				STORE_MEMO_MAX_BYTES);
-	if (store_begin(store, &writer, err) ||
-	    fs_write_all(writer.fd, value, writer.temporary, err))
-		return -1;
-	if (fchmod(writer.fd, STORE_FILE_MODE) < 0 ||
-	    rename(writer.temporary, path) < 0)
-		return err_sys(err, "cannot make '%s'", path);
-	return 0;
+	return store_place(store, path, value, false, err);
 }

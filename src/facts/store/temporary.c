@@ -103,10 +103,9 @@ int store_clean_temporary(struct store *store, struct error **err)
 	return 0;
 }
 
-int store_place(struct store *store, const char *name, struct str bytes,
+int store_place(struct store *store, const char *path, struct str bytes,
 		bool durably, struct error **err)
 {
-	auto_free char *path = path_join(store->path, name);
 	auto_store_writer struct store_writer writer = STORE_WRITER_EMPTY;
 
 	if (store_begin(store, &writer, err) ||

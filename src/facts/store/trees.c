@@ -56,8 +56,7 @@ static int hash_content(struct walk *walk, int parent, const char *name,
 		return err_sys(err, "cannot open '%s'", path);
 	if (store_hash_file(fd, path, &digest, walk->bytes, err))
 		return -1;
-	sha256_update(&walk->sha,
-		      str_of((const char *)digest.bytes, sizeof digest.bytes));
+	sha256_update(&walk->sha, digest_bytes(&digest));
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -31,10 +30,8 @@ struct download {
 /* Drops what is there. */
 static int restart(struct download *download, struct error **err)
 {
-	if (ftruncate(download->partial.fd, 0) < 0 ||
-	    lseek(download->partial.fd, 0, SEEK_SET) < 0)
-		return err_sys(err, "cannot empty '%s'",
-			       download->partial.path);
+	if (store_partial_empty(&download->partial, err))
+		return -1;
 	/* Wraps around: the bar goes back. */
 	progress_add(download->progress, -download->size_bytes);
 	sha256_release(&download->sha);

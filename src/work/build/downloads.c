@@ -64,7 +64,7 @@ static void want_wheel(struct build *build, size_t part, bool is_packed,
 	const struct lock_package *package =
 		build->assembly->parts[part].package;
 	const struct digest *sha256 = &package->wheel.sha256;
-	struct str key = str_of((const char *)sha256->bytes, DIGEST_BYTES);
+	struct str key = digest_bytes(sha256);
 	struct build_download *download = map_get(by_hash, key);
 
 	if (!download) {
@@ -182,11 +182,10 @@ int build_end_wheel(struct build *build, size_t part, const struct digest *blob,
 
 	if (!download || !download->held.path)
 		return 0;
-	if (build_save_recipe(build, &download->package->wheel,
-			      download->held.fd, build->wheels[part], blob))
-		store_partial_drop(&download->held);
-	else
+	if (!build_save_recipe(build, &download->package->wheel,
+			       download->held.fd, build->wheels[part], blob))
 		return store_partial_commit(build->store, &download->held,
 					    STORE_DOWNLOAD, err);
+	store_partial_drop(&download->held);
 	return 0;
 }

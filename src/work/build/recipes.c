@@ -1,7 +1,6 @@
 /* Wheels that left the store, since the layers made of them have their bytes:
  * what it takes to have one again is a memo of the store. */
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -14,8 +13,7 @@ static struct digest key_of(const struct lock_file *wheel)
 	auto_buf struct buf fields = BUF_EMPTY;
 
 	key_add(&fields, STR("recipe"));
-	key_add(&fields,
-		str_of((const char *)wheel->sha256.bytes, DIGEST_BYTES));
+	key_add(&fields, digest_bytes(&wheel->sha256));
 	return digest_of(buf_str(&fields));
 }
 
@@ -45,15 +43,6 @@ void build_touch_recipe(struct build *build, const struct lock_file *wheel)
 	store_memo_touch(build->store, &key);
 }
 
-/* Of what an earlier download left. */
-static int empty(struct store_partial *partial, struct error **err)
-{
-	if (ftruncate(partial->fd, 0) < 0 ||
-	    lseek(partial->fd, 0, SEEK_SET) < 0)
-		return err_sys(err, "cannot empty '%s'", partial->path);
-	return 0;
-}
-
 /* Writes the wheel, and has its digest compared. */
 static int follow(struct build *build, struct str recipe,
 		  const struct lock_file *wheel, struct store_partial *partial,
@@ -66,7 +55,8 @@ static int follow(struct build *build, struct str recipe,
 	auto_free char *path = store_blob_path(build->store, &blob);
 	auto_close int blob_fd = fs_open(path, O_RDONLY, 0, err);
 
-	if (blob_fd < 0 || empty(partial, err) ||
+	/* An earlier download may have left a part of it. */
+	if (blob_fd < 0 || store_partial_empty(partial, err) ||
 	    recipe_follow(recipe, blob_fd, partial->fd, &found, err))
 		return -1;
 	if (!digest_eq(&found, &wheel->sha256))

@@ -19,7 +19,7 @@ bool resolve_has_choice(const struct resolve_run *run, size_t instance)
 
 static void add_digest(struct buf *key, struct digest digest)
 {
-	key_add(key, str_of((const char *)digest.bytes, DIGEST_BYTES));
+	key_add(key, digest_bytes(&digest));
 }
 
 /* Inputs of what asks for these packages on a track. */

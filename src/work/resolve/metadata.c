@@ -39,7 +39,7 @@ static struct digest cache_key(const struct digest *sha256)
 	auto_buf struct buf key = BUF_EMPTY;
 
 	key_add(&key, STR("wheel-requires-1"));
-	key_add(&key, str_of((const char *)sha256->bytes, DIGEST_BYTES));
+	key_add(&key, digest_bytes(sha256));
 	return digest_of(buf_str(&key));
 }
 
