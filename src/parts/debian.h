@@ -42,6 +42,7 @@ struct debian_source {
 				* that of data/debian/keyring.txt */
 	const char *host_root; /* whose etc/apt is read; NULL: "/" */
 	int64_t now_s;	       /* to judge dates; 0: the clock */
+	unsigned jobs;	       /* threads that unpack; 0: one per core */
 };
 
 /* The verified package lists of one suite, its updates and its security

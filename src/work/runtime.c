@@ -139,9 +139,12 @@ struct debian_source runtime_source(const struct runtime *runtime)
 {
 	const struct runtime_options *options = runtime->options;
 
-	return runtime_debian_source(
+	struct debian_source source = runtime_debian_source(
 		manifest_base(options->manifest, runtime->base->name),
 		options->store, options->fetch);
+
+	source.jobs = options->jobs;
+	return source;
 }
 
 /* The source of an image base, by its name in the manifest. */

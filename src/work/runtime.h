@@ -24,7 +24,7 @@ struct runtime_options {
 	const struct lock *lock; /* must outlive the runtimes */
 	struct store *store;
 	struct fetch *fetch;
-	unsigned jobs; /* compilers at once; 0: one per core */
+	unsigned jobs; /* threads, compilers at once; 0: one per core */
 	/* Where bases come from, which no lock says; and the folder that paths
 	 * in it are relative to. Both must outlive the runtimes. */
 	const struct manifest *manifest;

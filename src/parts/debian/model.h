@@ -109,7 +109,7 @@ int debian_add_certificates(struct model *model, struct error **err);
 int debian_add_library_cache(struct model *model, struct error **err);
 
 /* Unpacks locked packages into the model, one after the other, decompressing a
- * few ahead (unpack.c). */
+ * few ahead on that many threads (unpack.c). */
 int debian_unpack(struct model *model, const struct debian_rules *rules,
 		  struct store *store, const struct lock_debs *debs,
-		  struct error **err);
+		  unsigned jobs, struct error **err);

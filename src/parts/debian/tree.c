@@ -365,7 +365,8 @@ static int fill(struct model *model, const struct debian_source *source,
 	auto_buf struct buf list = BUF_EMPTY;
 	auto_free char *list_path = path_join(folder, "list");
 
-	if (debian_unpack(model, rules, source->store, debs, err) ||
+	if (debian_unpack(model, rules, source->store, debs, source->jobs,
+			  err) ||
 	    debian_rules_apply(rules, model, err))
 		return -1;
 	model_sort_hard_links(model);

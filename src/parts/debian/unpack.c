@@ -240,11 +240,11 @@ static size_t add_tasks(struct pool *pool, struct package *package, size_t i,
 
 int debian_unpack(struct model *model, const struct debian_rules *rules,
 		  struct store *store, const struct lock_debs *debs,
-		  struct error **err)
+		  unsigned jobs, struct error **err)
 {
 	struct package *packages = mem_zalloc(debs->n, sizeof *packages);
 	size_t *tasks = mem_zalloc(debs->n, sizeof *tasks);
-	struct pool *pool = pool_new(0, 0);
+	struct pool *pool = pool_new(jobs, 0);
 
 	for (size_t i = 0; i < debs->n; i++) {
 		const struct lock_deb *deb = &debs->p[i];
