@@ -11,8 +11,9 @@ fi
 python=${SLIPWAY_TEST_PYTHON:-$(sh scripts/venv.sh)}
 
 run() {
-	"$python" -m pytest -q -rs -p no:cacheprovider -n "$(nproc)" \
-		--maxprocesses 4 --dist loadgroup "$@"
+	# One more than cores: many tests wait for a server or for Docker.
+	"$python" -m pytest -q -rs -p no:cacheprovider -n $(($(nproc) + 1)) \
+		--maxprocesses 4 --dist loadfile "$@"
 }
 
 # tests/init has a conftest.py of its own, so it is a run of its own.

@@ -5,6 +5,7 @@ one is not installed or does not answer, the test that needs it is skipped and
 says why.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -32,16 +33,6 @@ CACHE = pathlib.Path(
     or pathlib.Path(os.environ.get("XDG_CACHE_HOME")
                     or pathlib.Path.home() / ".cache", "slipway-dev"))
 DOWNLOADS = CACHE / "dual-machine"
-
-
-def pytest_collection_modifyitems(items):
-    """Which tests share one of several workers: those of a file, and all files
-    that load into Docker's daemon, which has each layer for all or for none."""
-    asking = {item.path for item in items if "docker" in item.fixturenames
-              or hasattr(item.module, "find_docker")}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(
-            "docker" if item.path in asking else str(item.path)))
 
 
 @pytest.fixture(scope="session")
@@ -235,10 +226,13 @@ def umoci():
 
 
 class Docker:
-    """docker's command line; what was run or loaded through it is removed."""
+    """docker's command line; what was run or loaded through it is removed.
+    One at a time: the daemon has each layer for all or for none."""
 
     def __init__(self, program):
         self.program = program
+        self.lock = open(CACHE / "docker.lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.containers = []
         self.images = []
 
@@ -281,7 +275,7 @@ class Docker:
             self("rm", "-f", "-v", container, check=False)
         for image in self.images:
             self("rmi", "-f", image, check=False)
-        self.containers, self.images = [], []
+        self.lock.close()
 
 
 def find_docker():

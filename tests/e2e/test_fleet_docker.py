@@ -121,10 +121,12 @@ class Loaded:
 def loaded(part):
     docker = find_docker()
     began = time.monotonic()
-    images = part.json("load", "--to", "docker", timeout=1800)["images"]
-    docker.remove_after(*(image["reference"] for image in images))
-    yield Loaded(docker, images, time.monotonic() - began)
-    docker.clean()
+    try:
+        images = part.json("load", "--to", "docker", timeout=1800)["images"]
+        docker.remove_after(*(image["reference"] for image in images))
+        yield Loaded(docker, images, time.monotonic() - began)
+    finally:
+        docker.clean()
 
 
 def chain_ids(diff_ids):
