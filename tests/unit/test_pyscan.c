@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "facts/pyscan.h"
+#include "facts/pyscan/stops.h"
 #include "guard.h"
 #include "test.h"
 
@@ -211,6 +212,10 @@ static void calls_that_import(void **state)
 		   "load('a' 'b')\nf = lambda x=load('c'): load('d')\n",
 		   "1:1 hard importlib:import_module\n2:1 hard ab call\n"
 		   "3:14 hard c call\n3:25 lazy d call\n"),
+	      CASE("x = [\n  __import__ # a, #\n\n  # b(\n  ('c'),\n  ('d'),\n"
+		   "  __import__ \\\n  ('e'),\n  __import__\n  ('f')]\n"
+		   "__import__ # g\n('h')\n",
+		   "2:3 hard c call\n7:3 hard e call\n9:3 hard f call\n"),
 	      CASE("import_module('a' + x)\n__import__(f'{x}')\n"
 		   "my.import_module('no')\ndef import_module(x): pass\n",
 		   "1 import-call hard import_module('a' + x)\n"
@@ -516,6 +521,46 @@ static void saved_bytes_may_be_anything(void **state)
 	guard_free(&guard);
 }
 
+/* As the sets of stops.h, in its order. */
+static const char *const stop_sets[STOP_COUNT] = {
+	[STOP_BRACKET] = "([{)]}#", [STOP_QUOTE] = "\"'\\", [STOP_LINE] = "\n",
+	[STOP_RARE] = ";!",	    [STOP_COLON] = ":",	    [STOP_EQUAL] = "=",
+	[STOP_SEPARATOR] = "./",    [STOP_SPACE] = " ",
+};
+
+static void assert_stops(const struct stops *stops, const char *p, size_t n)
+{
+	assert_ptr_equal(stops->block, p);
+	for (unsigned set = 0; set < STOP_COUNT; set++)
+		for (size_t i = 0; i < STOPS_BYTES; i++)
+			assert_int_equal(stops->masks[set] >> i & 1,
+					 i < n && p[i] &&
+						 strchr(stop_sets[set], p[i]));
+}
+
+/* With the processor's instructions and without, each byte at each place of a
+ * block, and blocks of each size. */
+static void stops_of_blocks(void **state)
+{
+	struct guard guard = guard_new(4096);
+	struct stops native, plain;
+	char bytes[256 + STOPS_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (char)i;
+	for (size_t at = 0; at < 256; at++)
+		for (size_t n = 1; n <= STOPS_BYTES; n++) {
+			const char *p = guard_copy(&guard, bytes + at, n);
+
+			stops_read(&native, p, n);
+			stops_read_plain(&plain, p, n);
+			assert_stops(&native, p, n);
+			assert_stops(&plain, p, n);
+		}
+	guard_free(&guard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,6 +580,7 @@ int main(void)
 		cmocka_unit_test(names_of_all),
 		cmocka_unit_test(nothing_behind_the_end_is_read),
 		cmocka_unit_test(saved_bytes_may_be_anything),
+		cmocka_unit_test(stops_of_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@ static const char *colon_by_tokens(struct scan *scan, const char *from,
 				   size_t literals)
 {
 	scan->literals.n = literals;
-	const char *line_end = skim(scan, from, STOP_SEMI);
+	const char *line_end = skim(scan, from, SKIM_PLAIN);
 	size_t first = tokens_of(scan, str_of(from, (size_t)(line_end - from)));
 	struct lambdas lambdas = {.count = 0};
 	const char *found = NULL;
@@ -39,7 +39,7 @@ static const char *header_colon(struct scan *scan, enum keyword keyword,
 				const char *from)
 {
 	size_t literals = scan->literals.n;
-	const char *colon = skim(scan, from, STOP_SEMI | STOP_COLON);
+	const char *colon = skim(scan, from, SKIM_HEADER);
 
 	if (colon == scan->end || *colon != ':')
 		colon = NULL;

@@ -7,7 +7,9 @@ void name_bind(struct scan *scan, struct str name, const char *at)
 {
 	if (name.n) /* `import x as` of a source that is no Python has none */
 		array_push(&scan->bindings,
-			   (struct binding){.name = name, .at = at});
+			   (struct binding){.name = name,
+					    .at = at,
+					    .line = line_at(scan, at)});
 }
 
 void name_bind_import(struct scan *scan, struct str name, const char *at)
@@ -95,9 +97,6 @@ void names_finish(struct scan *scan)
 	struct pyscan *out = scan->out;
 	size_t count = 0;
 
-	/* They stand nearly in the order of the source: one walk. */
-	array_each (struct binding, binding, &scan->bindings)
-		binding->line = line_at(scan, binding->at);
 	array_sort(&scan->bindings, by_name);
 	/* Sorted by place, so that del undoes what stands before it. */
 	out->names = arena_new_array(scan->arena, struct pyscan_name,

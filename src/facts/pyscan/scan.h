@@ -1,7 +1,7 @@
 /* scan: what the parts of the scanner share.
  *
- * A source is read once. Lines are walked with a table of the few bytes at
- * which something can happen (skim.c); only imports, headers of blocks and
+ * A source is read once. Lines are walked by the few bytes at which something
+ * can happen, which are found 64 bytes at a time (stops.h, skim.c); only imports, headers of blocks and
  * statements with a call that may matter are cut into tokens (token.c). Blocks
  * by indentation are suites, each with what applies to an import in it
  * (suite.c).
@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/buf.h"
 #include "facts/pyscan.h"
+#include "facts/pyscan/stops.h"
 
 /* What applies to an import at some place. */
 struct context {
@@ -133,28 +134,25 @@ struct scan {
 	size_t alias_count;
 	bool any_call; /* an alias of import_module: look at each call */
 
-	const char *counted; /* lines up to here are counted */
+	struct stops stops; /* the block that was last looked at */
+	const char *comment, *comment_end; /* the last one in a statement */
+	const char *code_end; /* before it and comments that it follows */
+	const char *counted;  /* lines up to here are counted */
 	uint32_t line;
 	const char *measured; /* the column here is known */
 	uint32_t column;
 	size_t path_steps; /* left for looking up values */
 };
 
-/* Classes of bytes: where the walks stop. */
+/* Classes of bytes. */
 enum {
-	STOP_CODE = 1,	    /* \n # \ quotes brackets */
-	STOP_SEMI = 2,	    /* ; */
-	STOP_COLON = 4,	    /* : */
-	STOP_EQUAL = 8,	    /* = */
-	STOP_BANG = 16,	    /* ! */
-	STOP_STRING = 32,   /* \n \ quotes */
-	IS_LITERAL = 64,    /* letters, digits, ._-/ */
-	IS_SEPARATOR = 128, /* . / */
-	IS_NAME = 256,	    /* letters, digits, _, bytes of other scripts */
-	IS_OPERATOR = 512,  /* a part of operators with an equals sign */
+	IS_LITERAL = 1,	  /* letters, digits, ._-/ */
+	IS_SEPARATOR = 2, /* . / */
+	IS_NAME = 4,	  /* letters, digits, _, bytes of other scripts */
+	IS_OPERATOR = 8,  /* a part of operators with an equals sign */
 };
 
-extern const uint16_t scan_classes[256];
+extern const uint8_t scan_classes[256];
 
 static inline unsigned class_of(char c)
 {
@@ -181,9 +179,48 @@ struct str source_decode(struct str source, struct arena *arena,
 
 /* skim.c */
 
-/* From p to the byte that ends a statement at depth 0: "\n", or those that
- * stops names. end where there is none. */
-const char *skim(struct scan *scan, const char *p, unsigned stops);
+enum skim {
+	SKIM_PLAIN,
+	SKIM_HEADER,	 /* of a block: its colon ends it */
+	SKIM_ASSIGNMENT, /* it may be one: its equals signs are remembered */
+	SKIM_FIELD,	 /* of an f-string, by skim.c itself */
+};
+
+/* From p to the byte that ends a statement at depth 0: "\n", ";", or the colon
+ * of a header. end where there is none. */
+const char *skim(struct scan *scan, const char *p, enum skim how);
+
+/* The bits of the block that holds p, from p on. */
+static inline const struct stops *stops_at(struct scan *scan, const char *p)
+{
+	size_t at = (size_t)(p - scan->start) / STOPS_BYTES * STOPS_BYTES;
+
+	if (scan->stops.block != scan->start + at)
+		stops_read(&scan->stops, scan->start + at,
+			   (size_t)(scan->end - scan->start) - at);
+	return &scan->stops;
+}
+
+/* The first byte at p or behind it that is of one of the sets: 1 << STOP_LINE
+ * and so on. end where there is none. */
+static inline const char *stop_find(struct scan *scan, const char *p,
+				    unsigned sets)
+{
+	while (p < scan->end) {
+		const struct stops *stops = stops_at(scan, p);
+		uint64_t bits = 0;
+
+#pragma GCC unroll 16
+		for (unsigned i = 0; i < STOP_COUNT; i++)
+			if (sets >> i & 1)
+				bits |= stops->masks[i];
+		bits >>= p - stops->block;
+		if (bits)
+			return p + __builtin_ctzll(bits);
+		p = stops->block + STOPS_BYTES;
+	}
+	return scan->end;
+}
 
 /* Behind the string whose first quote is at quote; *is_f says whether it has
  * fields, whose expressions are added to fields where that is not NULL. */

@@ -1,27 +1,15 @@
 /* skim: walks over code without cutting it into tokens. Stops only at bytes
- * of certain classes; at each bracket it looks back whether a name stands
+ * of certain sets (stops.h); at each bracket it looks back whether a name stands
  * there whose calls matter. */
 #include "base/buf.h"
 #include "facts/pyscan/scan.h"
 
 #define LETTER (IS_NAME | IS_LITERAL)
 
-const uint16_t scan_classes[256] = {
-	['\n'] = STOP_CODE | STOP_STRING,
-	['"'] = STOP_CODE | STOP_STRING,
-	['\''] = STOP_CODE | STOP_STRING,
-	['\\'] = STOP_CODE | STOP_STRING,
-	['#'] = STOP_CODE,
-	['('] = STOP_CODE,
-	['['] = STOP_CODE,
-	['{'] = STOP_CODE,
-	[')'] = STOP_CODE,
-	[']'] = STOP_CODE,
-	['}'] = STOP_CODE,
-	[';'] = STOP_SEMI,
-	[':'] = STOP_COLON | IS_OPERATOR,
-	['='] = STOP_EQUAL | IS_OPERATOR,
-	['!'] = STOP_BANG | IS_OPERATOR,
+const uint8_t scan_classes[256] = {
+	[':'] = IS_OPERATOR,
+	['='] = IS_OPERATOR,
+	['!'] = IS_OPERATOR,
 	['+'] = IS_OPERATOR,
 	['*'] = IS_OPERATOR,
 	['%'] = IS_OPERATOR,
@@ -183,15 +171,32 @@ static bool is_watched(struct str name)
 	return false;
 }
 
+/* Behind the last byte of code before p, be it on another line. */
+static const char *code_before(const struct scan *scan, const char *p)
+{
+	while (p > scan->start && (is_blank(p[-1]) || p[-1] == '\n'))
+		p--;
+	return p > scan->comment && p <= scan->comment_end ? scan->code_end : p;
+}
+
+/* Behind the comment at p. */
+static const char *comment_skip(struct scan *scan, const char *p)
+{
+	scan->code_end = code_before(scan, p);
+	scan->comment = p;
+	scan->comment_end = stop_find(scan, p, 1 << STOP_LINE);
+	return scan->comment_end;
+}
+
 /* Does the name before p, the bracket of a call, make the call one to look
  * at? Says yes too often, never too seldom. Its last letters decide nearly
  * always. */
 static bool call_matters(const struct scan *scan, const char *p)
 {
-	p = blanks_back(scan, p);
-	if (!p)
+	p = code_before(scan, p);
+	if (p > scan->start && p[-1] == '\\')
 		return true;
-	if (!(class_of(p[-1]) & IS_NAME) || p - scan->start < 4)
+	if (p - scan->start < 4 || !(class_of(p[-1]) & IS_NAME))
 		return false;
 	uint32_t tail = le32_at(p - 4);
 
@@ -284,9 +289,11 @@ static bool is_triple(const char *p, const char *end)
 
 /* Behind the closing quotes of a string without fields; p is behind the
  * opening ones. The end of the line ends a string that has no closing one. */
-static const char *plain_end(const char *p, const char *end, char quote,
+static const char *plain_end(struct scan *scan, const char *p, char quote,
 			     bool triple)
 {
+	const char *end = scan->end;
+
 	while (p < end) {
 		if (triple) {
 			const char *next = memchr(p, quote, (size_t)(end - p));
@@ -305,8 +312,7 @@ static const char *plain_end(const char *p, const char *end, char quote,
 			p = next + 1;
 			continue;
 		}
-		while (p < end && !(class_of(*p) & STOP_STRING))
-			p++;
+		p = stop_find(scan, p, 1 << STOP_QUOTE | 1 << STOP_LINE);
 		if (p == end || *p == '\n')
 			return p;
 		if (*p == quote)
@@ -316,7 +322,7 @@ static const char *plain_end(const char *p, const char *end, char quote,
 	return end;
 }
 
-static const char *walk(struct scan *scan, const char *p, unsigned stops,
+static const char *walk(struct scan *scan, const char *p, enum skim how,
 			unsigned nest);
 
 /* Where a string with fields stands. */
@@ -347,8 +353,7 @@ static const char *field_end(const struct format *format, const char *p)
 		if (!in_text) {
 			const char *expression = p;
 
-			p = walk(format->scan, p, STOP_COLON | STOP_BANG,
-				 format->nest + 1);
+			p = walk(format->scan, p, SKIM_FIELD, format->nest + 1);
 			if (format->fields)
 				array_push(&format->fields->list,
 					   str_of(expression,
@@ -441,7 +446,7 @@ const char *string_skip(struct scan *scan, const char *quote, unsigned nest,
 
 		return format_end(&format, p);
 	}
-	return plain_end(p, end, *quote, triple);
+	return plain_end(scan, p, *quote, triple);
 }
 
 /* The same in the walk over code, where literals are remembered. */
@@ -449,12 +454,15 @@ static const char *string_walk(struct scan *scan, const char *quote)
 {
 	const char *end = scan->end;
 	bool triple = is_triple(quote, end);
-	const char *p = quote + (triple ? 3 : 1), *text = p;
-	unsigned seen = 0;
+	const char *text = quote + (triple ? 3 : 1);
+	const char *p = stop_find(scan, text,
+				  1 << STOP_QUOTE | 1 << STOP_LINE |
+					  1 << STOP_SEPARATOR);
+	bool has_separator = p < end && class_of(*p) & IS_SEPARATOR;
 
-	while (p < end && class_of(*p) & IS_LITERAL)
-		seen |= class_of(*p++);
-	if (seen & IS_SEPARATOR && p - text <= LITERAL_MAX && p < end &&
+	for (p = text; has_separator && p < end && class_of(*p) & IS_LITERAL;)
+		p++;
+	if (has_separator && p - text <= LITERAL_MAX && p < end &&
 	    *p == *quote && (!triple || is_triple(p, end))) {
 		struct prefix prefix = prefix_of(scan, quote);
 
@@ -520,29 +528,50 @@ static const char *equal_note(struct scan *scan, const char *from,
 	return p + 1;
 }
 
+/* Where a walk stops, at p or behind it. In brackets, among these at depth 0
+ * too: brackets, strings, comments and `:=`. */
+static const char *walk_stop(struct scan *scan, const char *p, enum skim how,
+			     bool in_brackets)
+{
+	while (p < scan->end) {
+		const struct stops *stops = stops_at(scan, p);
+		const uint64_t *masks = stops->masks;
+		uint64_t bits = masks[STOP_BRACKET] | masks[STOP_QUOTE];
+		uint64_t before_equal = masks[STOP_EQUAL] >> 1 | UINT64_C(1)
+									 << 63;
+
+		bits |= masks[STOP_COLON] & before_equal;
+		if (!in_brackets)
+			bits |= how == SKIM_FIELD
+					? masks[STOP_COLON] | masks[STOP_RARE]
+					: masks[STOP_LINE] | masks[STOP_RARE];
+		if (!in_brackets && how == SKIM_HEADER)
+			bits |= masks[STOP_COLON];
+		if (!in_brackets && how == SKIM_ASSIGNMENT)
+			bits |= masks[STOP_EQUAL];
+		bits >>= p - stops->block;
+		if (bits)
+			return p + __builtin_ctzll(bits);
+		p = stops->block + STOPS_BYTES;
+	}
+	return scan->end;
+}
+
 /* In the field of an f-string (nest above 0) line ends do not count, and the
  * closing brace stops. */
-static const char *walk(struct scan *scan, const char *p, unsigned stops,
+static const char *walk(struct scan *scan, const char *p, enum skim how,
 			unsigned nest)
 {
 	const char *from = p, *end = scan->end;
-	unsigned depth = 0, wanted = stops | STOP_CODE | STOP_COLON;
+	unsigned depth = 0;
 
 	for (;;) {
-		while (p < end && !(class_of(*p) & wanted))
-			p++;
+		p = walk_stop(scan, p, how, depth > 0);
 		if (p == end)
 			return end;
 		switch (*p) {
-		case '\n':
-			if (!depth && !nest)
-				return p;
-			p++;
-			break;
 		case '#':
-			p = memchr(p, '\n', (size_t)(end - p));
-			if (!p)
-				return end;
+			p = comment_skip(scan, p);
 			break;
 		case '\\':
 			p += end - p > 1 ? 2 : 1;
@@ -584,27 +613,27 @@ static const char *walk(struct scan *scan, const char *p, unsigned stops,
 				p += 2;
 				break;
 			}
-			if (!depth && stops & STOP_COLON)
+			if (!depth && how == SKIM_HEADER)
 				return p;
 			p++;
 			break;
 		case '!':
-			if (!depth && nest && end - p > 1 && p[1] != '=')
+			if (nest && end - p > 1 && p[1] != '=')
 				return p;
 			p++;
 			break;
 		case '=':
-			p = depth ? p + 1 : equal_note(scan, from, p);
+			p = equal_note(scan, from, p);
 			break;
-		default: /* ; */
-			if (!depth && !nest)
+		default: /* the end of a line, or ; */
+			if (!nest)
 				return p;
 			p++;
 		}
 	}
 }
 
-const char *skim(struct scan *scan, const char *p, unsigned stops)
+const char *skim(struct scan *scan, const char *p, enum skim how)
 {
-	return walk(scan, p, stops, 0);
+	return walk(scan, p, how, 0);
 }

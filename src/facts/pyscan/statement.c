@@ -4,11 +4,20 @@
 /* Behind the indentation of a line; tabs go to the next multiple of 8, a form
  * feed starts anew, and a line that goes on behind a backslash has the
  * indentation of its beginning. */
-static const char *indent_read(const char *p, const char *end, unsigned *indent)
+static const char *indent_read(struct scan *scan, const char *p,
+			       unsigned *indent)
 {
+	const struct stops *stops = stops_at(scan, p);
+	uint64_t others = ~stops->masks[STOP_SPACE] >> (p - stops->block);
+	const char *end = scan->end;
 	unsigned column = 0;
 	bool is_first = true;
 
+	/* Nearly always it is spaces, and ends in the block. */
+	if (others) {
+		column = (unsigned)__builtin_ctzll(others);
+		p += column;
+	}
 	*indent = 0;
 	for (; p < end; p++) {
 		if (*p == ' ')
@@ -240,14 +249,13 @@ static void simple_read(struct scan *scan, enum keyword keyword,
 			struct str word, const char *start)
 {
 	struct suite *top = scan->top;
-	unsigned stops =
-		top->scope == SCOPE_MODULE ? STOP_SEMI | STOP_EQUAL : STOP_SEMI;
 	const char *end;
 
 	scan->calls = false;
 	scan->first_equal = scan->last_equal = NULL;
 	scan->equals_end = false;
-	end = skim(scan, start, stops);
+	end = skim(scan, start,
+		   top->scope == SCOPE_MODULE ? SKIM_ASSIGNMENT : SKIM_PLAIN);
 	struct str text = str_of(start, (size_t)(end - start));
 
 	if (scan->equals_end)
@@ -303,9 +311,7 @@ static bool line_goes_on(struct scan *scan)
 {
 	scan->p = blanks_skip(scan->p, scan->end);
 	if (scan->p < scan->end && *scan->p == '#') {
-		scan->p = memchr(scan->p, '\n', (size_t)(scan->end - scan->p));
-		if (!scan->p)
-			scan->p = scan->end;
+		scan->p = stop_find(scan, scan->p, 1 << STOP_LINE);
 	}
 	return scan->p < scan->end && *scan->p != '\n';
 }
@@ -352,7 +358,7 @@ void statements_read(struct scan *scan)
 	while (scan->p < end) {
 		unsigned indent, opened = 0;
 
-		scan->p = indent_read(scan->p, end, &indent);
+		scan->p = indent_read(scan, scan->p, &indent);
 		if (scan->p == end)
 			break;
 		if (*scan->p != '\n' && *scan->p != '#') {
@@ -362,8 +368,8 @@ void statements_read(struct scan *scan)
 			while (opened--)
 				suite_pop(scan);
 		}
-		scan->p = memchr(scan->p, '\n', (size_t)(end - scan->p));
-		if (!scan->p)
+		scan->p = stop_find(scan, scan->p, 1 << STOP_LINE);
+		if (scan->p == end)
 			break;
 		scan->p++;
 	}

@@ -52,14 +52,28 @@ static const char *operator_end(const char *p, const char *end)
 	return q + (q < end && *q == '=');
 }
 
+/* A letter that may stand before a quote? */
+static bool is_prefix(char c)
+{
+	switch (c | 0x20) {
+	case 'r':
+	case 'b':
+	case 'u':
+	case 'f':
+	case 't':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* The end of the string that begins at p with a prefix or quote; NULL where
  * there is none. */
 static const char *string_at(struct scan *scan, const char *p, const char *end)
 {
 	const char *quote = p;
 
-	while (quote < end && quote - p < 2 && strchr("rRbBuUfFtT", *quote) &&
-	       *quote)
+	while (quote < end && quote - p < 2 && is_prefix(*quote))
 		quote++;
 	if (quote == end || (*quote != '"' && *quote != '\''))
 		return NULL;
