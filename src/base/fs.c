@@ -243,12 +243,17 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int fs_list(const char *folder, struct fs_names *names, struct error **err)
+/* Takes the folder that was opened; -1 is one that could not be. */
+static int list_opened(int fd, const char *folder, struct fs_names *names,
+		       struct error **err)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (!dir)
-		return err_sys(err, "cannot read the folder '%s'", folder);
+	if (!dir) {
+		err_sys(err, "cannot read the folder '%s'", folder);
+		fs_close_pointer(&fd);
+		return -1;
+	}
 	struct dirent *entry;
 
 	for (errno = 0; (entry = readdir(dir)); errno = 0)
@@ -263,6 +268,19 @@ int fs_list(const char *folder, struct fs_names *names, struct error **err)
 	closedir(dir);
 	array_sort(names, compare_names);
 	return 0;
+}
+
+enum { OPEN_FOLDER = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+
+int fs_list(const char *folder, struct fs_names *names, struct error **err)
+{
+	return list_opened(open(folder, OPEN_FOLDER), folder, names, err);
+}
+
+int fs_list_fd(int dir_fd, const char *name, struct fs_names *names,
+	       struct error **err)
+{
+	return list_opened(openat(dir_fd, ".", OPEN_FOLDER), name, names, err);
 }
 
 int fs_open(const char *path, int flags, mode_t mode, struct error **err)

@@ -62,6 +62,10 @@ int fs_remove_tree(const char *path, struct error **err);
 /* Names in a folder, bytewise sorted, without "." and "..". */
 int fs_list(const char *folder, struct fs_names *names, struct error **err);
 
+/* The same of a folder that is open; name is for messages. */
+int fs_list_fd(int dir_fd, const char *name, struct fs_names *names,
+	       struct error **err);
+
 /* Whole regular file into out (appended); fs_read_fd takes pipes too. More than
  * max_bytes is an error. */
 int fs_read(const char *path, size_t max_bytes, struct buf *out,

@@ -21,6 +21,10 @@ enum {
 struct pattern {
 	struct str glob;
 	bool brings_back;
+	/* Where the last part of a path alone decides, as nearly always: what
+	 * it is, or ends with; else "". */
+	struct str name;
+	bool is_end;
 };
 
 struct lister {
@@ -30,6 +34,27 @@ struct lister {
 	ARRAY(struct source_file) files;
 	bool any_brings_back;
 };
+
+static const char *last_name(struct str path)
+{
+	return path.p + str_rfind(path, '/') + 1;
+}
+
+/* Of a glob that is the two stars, a slash, and a name or a star and the end of
+ * one. */
+static void read_name(struct pattern *pattern)
+{
+	struct str rest = pattern->glob;
+
+	pattern->name = STR_EMPTY;
+	if (!str_eat(&rest, STR("**/")))
+		return;
+	pattern->is_end = str_eat(&rest, STR("*"));
+	for (size_t i = 0; i < rest.n; i++)
+		if (strchr("*?[/", rest.p[i]) || rest.p[i] & 0x80)
+			return;
+	pattern->name = rest;
+}
 
 static void add_pattern(struct lister *lister, struct str text)
 {
@@ -43,6 +68,7 @@ static void add_pattern(struct lister *lister, struct str text)
 	if (text.n == 0)
 		return;
 	pattern.glob = arena_str(lister->arena, text);
+	read_name(&pattern);
 	lister->any_brings_back |= pattern.brings_back;
 	array_push(&lister->patterns, pattern);
 }
@@ -71,6 +97,17 @@ static int read_patterns(struct lister *lister, const struct str *exclude,
 	return 0;
 }
 
+static bool matches(const struct pattern *pattern, struct str path)
+{
+	struct str name =
+		str_slice(path, (size_t)(str_rfind(path, '/') + 1), path.n);
+
+	if (!pattern->name.n)
+		return str_glob(pattern->glob, path);
+	return pattern->is_end ? str_ends(name, pattern->name)
+			       : str_eq(name, pattern->name);
+}
+
 /* Whether the last pattern that matches path leaves it out; without a match
  * what its folder has stays. */
 static bool is_ignored(const struct lister *lister, struct str path,
@@ -79,8 +116,7 @@ static bool is_ignored(const struct lister *lister, struct str path,
 	bool ignored = folder_ignored;
 
 	array_each (struct pattern, pattern, &lister->patterns)
-		if (ignored == pattern->brings_back &&
-		    str_glob(pattern->glob, path))
+		if (ignored == pattern->brings_back && matches(pattern, path))
 			ignored = !pattern->brings_back;
 	return ignored;
 }
@@ -126,13 +162,21 @@ static int list_folder(struct lister *lister, struct str folder, int fd,
 		       const struct trail *up, bool ignored,
 		       struct error **err);
 
+/* Opens what lies at path, in the folder fd. Whatever a link there leads to is
+ * below the root as well. */
+static int open_in(int root_fd, int fd, struct str path, int flags)
+{
+	int opened = fs_open_beneath(fd, last_name(path), flags, 0);
+
+	return opened < 0 ? fs_open_beneath(root_fd, path.p, flags, 0) : opened;
+}
+
 /* What a name in the folder fd stands for; a link is followed below the root,
  * which takes opening it. */
 static int stat_entry(const struct lister *lister, int fd, struct str path,
 		      struct stat *info)
 {
-	if (fstatat(fd, path.p + str_rfind(path, '/') + 1, info,
-		    AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (fstatat(fd, last_name(path), info, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    !S_ISLNK(info->st_mode))
 		return 0;
 	*info = (struct stat){0};
@@ -168,8 +212,8 @@ static int list_entry(struct lister *lister, int fd, struct str path,
 	}
 	if (S_ISDIR(info.st_mode)) {
 		auto_close int folder_fd =
-			fs_open_beneath(lister->tree->root_fd, path.p,
-					O_RDONLY | O_DIRECTORY, 0);
+			open_in(lister->tree->root_fd, fd, path,
+				O_RDONLY | O_DIRECTORY);
 
 		if (on_trail(trail, &info) || trail->depth == MAX_DEPTH)
 			return 0;
@@ -186,7 +230,7 @@ static int list_folder(struct lister *lister, struct str folder, int fd,
 		       const struct trail *up, bool ignored, struct error **err)
 {
 	auto_names struct fs_names names = ARRAY_EMPTY;
-	auto_free char *self = path_printf("/proc/self/fd/%d", fd);
+	auto_buf struct buf path = BUF_EMPTY;
 	struct stat info;
 
 	if (fd < 0 || fstat(fd, &info) < 0)
@@ -195,14 +239,16 @@ static int list_folder(struct lister *lister, struct str folder, int fd,
 	struct trail trail = {up, info.st_dev, info.st_ino,
 			      up ? up->depth + 1 : 0};
 
-	if (fs_list(self, &names, err))
+	buf_append(&path, folder);
+	if (fs_list_fd(fd, buf_text(&path), &names, err))
 		return err_wrap(err, "below the source root '%s'",
 				lister->tree->root);
-	for (size_t i = 0; i < names.n; i++) {
-		auto_buf struct buf path = BUF_EMPTY;
+	if (folder.n)
+		buf_append_byte(&path, '/');
+	size_t start = path.n;
 
-		if (folder.n)
-			buf_printf(&path, STR_FMT "/", STR_ARG(folder));
+	for (size_t i = 0; i < names.n; i++) {
+		path.n = start;
 		buf_append_text(&path, names.p[i]);
 		buf_text(&path);
 		if (list_entry(lister, fd, buf_str(&path), &trail, ignored,

@@ -115,6 +115,24 @@ static void test_last_matching_pattern_decides(void **state)
 	assert_paths(fixture, ".dockerignore models/keep.txt sub/also.bin ");
 }
 
+static void test_names_are_left_out_anywhere(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct str exclude[] = {STR_INIT("**/notes"),
+				      STR_INIT("**/*.tmp"), STR_INIT("**/x?")};
+
+	write_file(fixture, "notes", "1");
+	write_file(fixture, "a/notes", "1");
+	write_file(fixture, "a/my-notes", "1");
+	write_file(fixture, "b/notes/c", "1");
+	write_file(fixture, "c/.tmp", "1");
+	write_file(fixture, "c/d.tmp/e", "1");
+	write_file(fixture, "c/f.tmp2", "1");
+	write_file(fixture, "c/x1", "1");
+	open_tree(fixture, exclude, 3);
+	assert_paths(fixture, "a/my-notes c/f.tmp2 ");
+}
+
 static void test_links_stay_inside(void **state)
 {
 	struct fixture *fixture = *state;
@@ -166,6 +184,8 @@ int main(void)
 			test_lists_sorted_without_caches, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_last_matching_pattern_decides, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_names_are_left_out_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_links_stay_inside, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_root_that_is_not_there,
