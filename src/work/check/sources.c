@@ -1,4 +1,5 @@
 /* Sources read, scanned and compiled on all cores, in chunks of neighbours. */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -19,6 +20,13 @@ struct chunk {
 	struct progress *progress;
 	struct arena *arena;
 	size_t first, end;
+};
+
+/* A thread's part of the reading: chunk after chunk, so that its memory is used
+ * again for the next file. */
+struct reader {
+	struct chunk chunk;  /* the one that it is at */
+	atomic_size_t *next; /* the first file that no thread has */
 };
 
 static bool is_python(struct str path)
@@ -61,20 +69,35 @@ static void scan_one(struct chunk *chunk, size_t number, struct buf *content)
 	memory->is_new[number] = true;
 }
 
+static bool next_chunk(struct reader *reader)
+{
+	struct chunk *chunk = &reader->chunk;
+	size_t n = chunk->check->tree->n;
+
+	chunk->first = atomic_fetch_add(reader->next, CHUNK_FILES);
+	chunk->end = chunk->first + CHUNK_FILES;
+	if (chunk->end > n)
+		chunk->end = n;
+	return chunk->first < n;
+}
+
 static int run_reading(void *argument, struct error **err)
 {
-	struct chunk *chunk = argument;
+	struct reader *reader = argument;
+	struct chunk *chunk = &reader->chunk;
 	auto_buf struct buf content = BUF_EMPTY;
 
-	for (size_t i = chunk->first; i < chunk->end; i++) {
-		struct check_file *file = &chunk->python->files[i];
+	while (next_chunk(reader))
+		for (size_t i = chunk->first; i < chunk->end; i++) {
+			struct check_file *file = &chunk->python->files[i];
 
-		if (pool_check_cancelled(err))
-			return -1;
-		file->is_python = is_python(chunk->check->tree->files[i].path);
-		if (file->is_python)
-			scan_one(chunk, i, &content);
-	}
+			if (pool_check_cancelled(err))
+				return -1;
+			file->is_python =
+				is_python(chunk->check->tree->files[i].path);
+			if (file->is_python)
+				scan_one(chunk, i, &content);
+		}
 	return 0;
 }
 
@@ -118,20 +141,20 @@ static int run_compiling(void *argument, struct error **err)
 	return 0;
 }
 
-/* Runs a function over all files in chunks; the first error in order. */
-static int run_chunks(struct check *check, struct check_python *python,
-		      pool_function *function, const bool *wanted,
-		      struct progress *progress, unsigned jobs,
-		      struct error **err)
+static size_t chunk_count(const struct check *check)
 {
-	size_t n = (check->tree->n + CHUNK_FILES - 1) / CHUNK_FILES;
+	return (check->tree->n + CHUNK_FILES - 1) / CHUNK_FILES;
+}
+
+/* Compiles all files in chunks; the first error in order. */
+static int run_chunks(struct check *check, struct check_python *python,
+		      const bool *wanted, struct progress *progress,
+		      unsigned jobs, struct error **err)
+{
+	size_t n = chunk_count(check);
 	struct chunk *chunks = mem_zalloc(n, sizeof *chunks);
 	struct pool *pool = pool_new(jobs, 0);
 
-	if (!python->arenas) {
-		python->arenas = mem_zalloc(n, sizeof *python->arenas);
-		python->arena_count = n;
-	}
 	for (size_t i = 0; i < n; i++) {
 		size_t end = (i + 1) * CHUNK_FILES;
 
@@ -144,7 +167,7 @@ static int run_chunks(struct check *check, struct check_python *python,
 			.first = i * CHUNK_FILES,
 			.end = end < check->tree->n ? end : check->tree->n,
 		};
-		struct pool_task task = {.run = function,
+		struct pool_task task = {.run = run_compiling,
 					 .argument = &chunks[i]};
 
 		pool_add(pool, &task);
@@ -159,7 +182,32 @@ static int run_chunks(struct check *check, struct check_python *python,
 int check_read_sources(struct check *check, struct check_python *python,
 		       unsigned jobs, struct error **err)
 {
-	return run_chunks(check, python, run_reading, NULL, NULL, jobs, err);
+	size_t n = chunk_count(check);
+	size_t count = jobs ? jobs : pool_core_count();
+	struct reader *readers = mem_zalloc(count, sizeof *readers);
+	struct pool *pool = pool_new(jobs, 0);
+	atomic_size_t next = 0;
+
+	python->arena_count = n > count ? n : count;
+	python->arenas =
+		mem_zalloc(python->arena_count, sizeof *python->arenas);
+	for (size_t i = 0; i < count; i++) {
+		readers[i] = (struct reader){
+			.chunk = {.check = check,
+				  .python = python,
+				  .arena = &python->arenas[i]},
+			.next = &next,
+		};
+		struct pool_task task = {.run = run_reading,
+					 .argument = &readers[i]};
+
+		pool_add(pool, &task);
+	}
+	int result = pool_run_first(pool, err);
+
+	pool_free(pool);
+	free(readers);
+	return result;
 }
 
 int check_compile_sources(struct check *check, struct check_python *python,
@@ -170,8 +218,7 @@ int check_compile_sources(struct check *check, struct check_python *python,
 	for (size_t i = 0; i < check->tree->n; i++)
 		n += wanted[i];
 	struct progress *progress = progress_new("compiling", n, "files");
-	int result = run_chunks(check, python, run_compiling, wanted, progress,
-				jobs, err);
+	int result = run_chunks(check, python, wanted, progress, jobs, err);
 
 	progress_free(progress);
 	return result;
