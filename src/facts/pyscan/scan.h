@@ -1,10 +1,10 @@
 /* scan: what the parts of the scanner share.
  *
  * A source is read once. Lines are walked by the few bytes at which something
- * can happen, which are found 64 bytes at a time (stops.h, skim.c); only imports, headers of blocks and
- * statements with a call that may matter are cut into tokens (token.c). Blocks
- * by indentation are suites, each with what applies to an import in it
- * (suite.c).
+ * can happen, which are found 64 bytes at a time (stops.h, skim.c); only
+ * imports, headers of blocks and statements with a call that may matter are cut
+ * into tokens (token.c). Blocks by indentation are suites, each with what
+ * applies to an import in it (suite.c).
  *
  * Text here is UTF-8 with "\n" line ends and without BOM (coding.c); nothing
  * behind end is read, there need not be a NUL.

@@ -1,6 +1,6 @@
 /* skim: walks over code without cutting it into tokens. Stops only at bytes
- * of certain sets (stops.h); at each bracket it looks back whether a name stands
- * there whose calls matter. */
+ * of certain sets (stops.h); at each bracket it looks back whether a name
+ * stands there whose calls matter. */
 #include "base/buf.h"
 #include "facts/pyscan/scan.h"
 
