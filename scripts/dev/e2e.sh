@@ -12,18 +12,17 @@ python=${SLIPWAY_TEST_PYTHON:-$(sh scripts/venv.sh)}
 
 run() {
 	# One more than cores: many tests wait for a server or for Docker.
-	"$python" -m pytest -q -rs -p no:cacheprovider -n $(($(nproc) + 1)) \
+	PYTEST_XDIST_AUTO_NUM_WORKERS=$(($(nproc) + 1)) \
+		"$python" -m pytest -q -rs -p no:cacheprovider -n auto \
 		--maxprocesses 4 --dist loadfile "$@"
 }
 
-# tests/init has a conftest.py of its own, so it is a run of its own. One by
-# one: a probe finds any slipway-init below process 1 of the host, be it of
-# another test.
+# tests/init has a conftest.py of its own, so it is a run of its own.
 if [ $# -gt 0 ]; then
 	run "$@"
 else
 	status=0
 	run tests/tools tests/e2e || status=$?
-	run -n 0 tests/init || status=$?
+	run tests/init || status=$?
 	exit "$status"
 fi

@@ -83,7 +83,7 @@ suite unit "$python" tests/run_unit build
 suite address address_tests
 suite thread thread_tests
 suite lint lint
-suite init end_to_end -n 0 tests/init
+suite init end_to_end tests/init
 suite e2e end_to_end tests/tools tests/e2e
 
 [ -z "$failed_suites" ] || echo "failed:$failed_suites (output in $logs)"

@@ -21,6 +21,12 @@ GPU = BUILD / "init" / "slipway-gpu"
 HEAVY = os.environ.get("SLIPWAY_TEST_HEAVY") == "1"
 
 
+def pytest_xdist_auto_num_workers():
+    """One by one: a probe finds any slipway-init below process 1 of the host,
+    be it of another test."""
+    return 0
+
+
 def clean_env(**more):
     """The environment of a container: nothing of this shell's SLIPWAY_*."""
     env = {"PATH": os.environ["PATH"], "HOME": "/tmp", "LANG": "C.UTF-8"}
