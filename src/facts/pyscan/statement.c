@@ -310,9 +310,8 @@ static bool begins_block(const struct scan *scan, enum keyword keyword)
 static bool line_goes_on(struct scan *scan)
 {
 	scan->p = blanks_skip(scan->p, scan->end);
-	if (scan->p < scan->end && *scan->p == '#') {
+	if (scan->p < scan->end && *scan->p == '#')
 		scan->p = stop_find(scan, scan->p, 1 << STOP_LINE);
-	}
 	return scan->p < scan->end && *scan->p != '\n';
 }
 

@@ -182,16 +182,14 @@ static int run_chunks(struct check *check, struct check_python *python,
 int check_read_sources(struct check *check, struct check_python *python,
 		       unsigned jobs, struct error **err)
 {
-	size_t n = chunk_count(check);
-	size_t count = jobs ? jobs : pool_core_count();
-	struct reader *readers = mem_zalloc(count, sizeof *readers);
 	struct pool *pool = pool_new(jobs, 0);
+	size_t n = chunk_count(check), count = pool_jobs(pool);
+	struct reader *readers = mem_zalloc(count, sizeof *readers);
 	atomic_size_t next = 0;
 
-	python->arena_count = n > count ? n : count;
-	python->arenas =
-		mem_zalloc(python->arena_count, sizeof *python->arenas);
-	for (size_t i = 0; i < count; i++) {
+	python->arenas = mem_zalloc(n, sizeof *python->arenas);
+	python->arena_count = n;
+	for (size_t i = 0; i < count && i < n; i++) {
 		readers[i] = (struct reader){
 			.chunk = {.check = check,
 				  .python = python,
